@@ -1,0 +1,81 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/teams-kafka/connector/internal/config"
+	"github.com/teams-kafka/connector/sink"
+)
+
+// The exit codes of every command.
+const (
+	exitOK     = 0
+	exitFailed = 1 // it ran and failed, or its judgement is negative
+	exitUsage  = 2 // configuration, arguments or topics are refused: an operator must change something
+)
+
+// errJudged ends a command whose verdict has been printed already.
+var errJudged = errors.New("judged negative")
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := execute(ctx, os.Args[1:])
+	stop()
+	os.Exit(code)
+}
+
+// execute runs a command line and returns its exit code.
+func execute(ctx context.Context, args []string) int {
+	root := &cobra.Command{
+		Use:   "connector",
+		Short: "Stream Microsoft Teams chat messages into Kafka, exactly once",
+		Long: `connector polls Microsoft Graph for the chat messages of your users, converts each to an
+Avro record keyed by its chat, and writes it to Kafka exactly once.
+
+Begin with "connector demo": it needs nothing but this binary.
+
+Exit codes: 0 all is well; 1 it failed, or the judgement is negative; 2 the
+configuration, the arguments or a topic is refused and somebody must change it.`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Version:       version(),
+	}
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.AddCommand(runCommand(), demoCommand(), simulateCommand())
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	var usage usageError
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.Is(err, errJudged):
+		return exitFailed
+	case errors.As(err, &usage), errors.Is(err, config.ErrInvalid), errors.Is(err, sink.ErrTopic):
+		fmt.Fprintln(os.Stderr, "connector:", err)
+		return exitUsage
+	default:
+		fmt.Fprintln(os.Stderr, "connector:", err)
+		return exitFailed
+	}
+}
+
+// usageError is an error in the command line itself.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+// noArguments refuses positional arguments.
+func noArguments(cmd *cobra.Command, args []string) error {
+	if err := cobra.NoArgs(cmd, args); err != nil {
+		return usageError{err}
+	}
+	return nil
+}

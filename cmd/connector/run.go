@@ -1,0 +1,91 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/teams-kafka/connector/internal/config"
+)
+
+func runCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "run",
+		Short: "Run the connector, configured by environment variables",
+		Long: "Run the connector until it is told to stop (SIGTERM or SIGINT), configured by environment variables\n" +
+			"alone. Logs go to standard error.\n\n" + variables(),
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := config.Load()
+			if err != nil {
+				return err
+			}
+			log := newLog(cmd.ErrOrStderr(), cfg)
+			c, err := newConnector(cfg, log)
+			if err != nil {
+				return err
+			}
+			log.Info("connector starts", "version", version(), "name", cfg.Name, "tenant", cfg.TenantID,
+				"users", len(cfg.Users), "topic", cfg.Topic, "offsets_topic", cfg.OffsetsTopic,
+				"lookbacks", fmt.Sprint(cfg.Lookbacks), "interval", cfg.PollInterval)
+			err = runUntil(cmd.Context(), c, cfg.ShutdownTimeout)
+			if err == nil {
+				log.Info("connector has stopped")
+			}
+			return err
+		},
+	}
+}
+
+// runUntil runs until the context ends, and then no longer than the shutdown timeout.
+func runUntil(ctx context.Context, c *connector, shutdown time.Duration) error {
+	done := make(chan error, 1)
+	go func() { done <- c.run(ctx) }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+	}
+	timer := time.NewTimer(shutdown)
+	defer timer.Stop()
+	select {
+	case err := <-done:
+		if errors.Is(err, context.Canceled) {
+			return nil
+		}
+		return err
+	case <-timer.C:
+		return fmt.Errorf("not stopped within SHUTDOWN_TIMEOUT (%v); what was not committed is read again at the next start", shutdown)
+	}
+}
+
+func newLog(w io.Writer, cfg config.Config) *slog.Logger {
+	options := &slog.HandlerOptions{Level: cfg.LogLevel}
+	if cfg.LogText {
+		return slog.New(slog.NewTextHandler(w, options))
+	}
+	return slog.New(slog.NewJSONHandler(w, options))
+}
+
+// variables lists every variable for --help.
+func variables() string {
+	var b strings.Builder
+	b.WriteString("Environment variables:\n")
+	t := tabwriter.NewWriter(&b, 0, 4, 2, ' ', 0)
+	for _, s := range config.All() {
+		def := s.Default
+		if def == "" {
+			def = "-"
+		}
+		fmt.Fprintf(t, "  %s\t%s\t%s\n", s.Name, def, s.Doc)
+	}
+	_ = t.Flush()
+	return b.String()
+}

@@ -1,0 +1,89 @@
+package graphsim
+
+import (
+	"encoding/base64"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// authorize checks the bearer token of a request. It returns the token, or what to refuse the request with.
+func (s *Server) authorize(x *exchange) (accessToken, *graphError) {
+	refuse := func(e graphError) (accessToken, *graphError) {
+		if e.header.Get("WWW-Authenticate") == "" {
+			e = e.with("WWW-Authenticate", `Bearer realm="", authorization_uri="`+s.url+`/common/oauth2/authorize"`)
+		}
+		return accessToken{}, &e
+	}
+	kind, text, _ := strings.Cut(x.r.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(kind, "Bearer") || text == "" {
+		return refuse(errNoToken)
+	}
+	token, ok := s.tokens.lookup(text)
+	if !ok {
+		return refuse(errUnknownToken)
+	}
+	if !x.at.Before(token.expires) {
+		return refuse(errExpiredToken)
+	}
+	if !token.revoked && x.dice.chance(s.cfg.Faults.Revoke) {
+		s.tokens.revoke(text)
+		token.revoked = true
+	}
+	if token.revoked {
+		if !token.capable { // without the capability Graph sends no challenge
+			return refuse(errUnknownToken)
+		}
+		claims := `{"access_token":{"nbf":{"essential":true,"value":"` + strconv.FormatInt(x.at.Unix(), 10) + `"}}}`
+		return refuse(errRevokedToken.with("WWW-Authenticate", `Bearer realm="", authorization_uri="`+s.url+
+			`/common/oauth2/authorize", error="insufficient_claims", claims="`+base64.StdEncoding.EncodeToString([]byte(claims))+`"`))
+	}
+	return token, nil
+}
+
+// role refuses a token that has none of the roles. Tokens without roles carry no authorization for Graph at all.
+func role(token accessToken, needed ...string) *graphError {
+	if token.delegated {
+		return &errDelegated
+	}
+	if len(token.roles) == 0 {
+		return &errNoRoles
+	}
+	if slices.ContainsFunc(token.roles, func(r string) bool { return slices.Contains(needed, r) }) {
+		return nil
+	}
+	e := graphError{status: http.StatusForbidden, code: "Forbidden", message: "Missing role permissions on the request. API required one of '" +
+		strings.Join(needed, ", ") + "'. Roles on the request '" + strings.Join(token.roles, ", ") + "'."}
+	return &e
+}
+
+// access says why a user's messages may not be read, nil if they may.
+func (s *Server) access(x *exchange, user uint32, req *messagesRequest) *graphError {
+	if refused := role(x.token, "Chat.Read.All", "Chat.ReadWrite.All"); refused != nil {
+		return refused
+	}
+	switch lot, a := toUnit(mix(s.cfg.Seed, purposeAccess, uint64(user))), &s.cfg.Access; {
+	case lot < a.Forbidden:
+		return &errForbidden
+	case lot < a.Forbidden+a.Unlicensed:
+		return &errUnlicensed
+	case lot < a.Forbidden+a.Unlicensed+a.NoMailbox:
+		return &errNoUser
+	}
+	payment := graphError{status: http.StatusPaymentRequired, code: "PaymentRequired"}
+	switch s.cfg.Access.Payment {
+	case "license":
+		payment.message = "To call this API, the user needs a valid license to access this API."
+	case "tenant":
+		payment.message = "To call this API, the tenant needs a valid license to access this API."
+	case "evaluation":
+		if req.model != "" || s.evaluated.Load() < int64(s.cfg.Access.EvaluationCapacity) {
+			return nil
+		}
+		payment.message = "The evaluation mode capacity has been exceeded. Use a valid billing model."
+	default:
+		return nil
+	}
+	return &payment
+}

@@ -1,0 +1,102 @@
+package graphsim
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Behaviour is one switchable behaviour of the simulator.
+type Behaviour struct {
+	// Name is how SetRate and the command line call it.
+	Name string
+	// Summary is one line, for a help text.
+	Summary string
+	// Default is its rate in Defaults, in 0..1.
+	Default float64
+}
+
+// Behaviours lists every behaviour that has a rate, grouped by prefix.
+func Behaviours() []Behaviour {
+	c := Defaults()
+	var list []Behaviour
+	for _, b := range c.behaviours() {
+		list = append(list, Behaviour{Name: b.name, Summary: b.summary, Default: *b.rate})
+	}
+	return list
+}
+
+// SetRate switches a behaviour by its name. The rate is in 0..1.
+func (c *Config) SetRate(name string, rate float64) error {
+	var names []string
+	for _, b := range c.behaviours() {
+		if b.name == name {
+			if !(rate >= 0 && rate <= 1) {
+				return fmt.Errorf("graphsim: rate of %s is %v, must be 0..1", name, rate)
+			}
+			*b.rate = rate
+			return nil
+		}
+		names = append(names, b.name)
+	}
+	slices.Sort(names)
+	return fmt.Errorf("graphsim: no behaviour is called %q; there are: %s", name, strings.Join(names, ", "))
+}
+
+type behaviour struct {
+	name, summary string
+	rate          *float64
+}
+
+// behaviours is the one table that ties names to fields.
+func (c *Config) behaviours() []behaviour {
+	f, q, n, a := &c.Faults, &c.Quirks, &c.Content, &c.Access
+	return []behaviour{
+		{"fault-429-integer", "429 with Retry-After in whole seconds", &f.ThrottleInteger},
+		{"fault-429-fraction", "429 with Retry-After in fractional seconds", &f.ThrottleFraction},
+		{"fault-429-date", "429 with Retry-After as an HTTP date", &f.ThrottleDate},
+		{"fault-429-silent", "429 without Retry-After", &f.ThrottleSilent},
+		{"fault-500", "500 internal server error", &f.InternalError},
+		{"fault-502", "502 bad gateway", &f.BadGateway},
+		{"fault-503", "503 service unavailable, every other one with Retry-After", &f.Unavailable},
+		{"fault-504", "504 gateway timeout", &f.GatewayTimeout},
+		{"fault-509", "509 bandwidth limit exceeded", &f.Bandwidth},
+		{"fault-cut", "the connection is cut in the middle of the body", &f.Cut},
+		{"fault-truncate", "the JSON ends in the middle of a complete response", &f.Truncate},
+		{"fault-slow", "the body comes slowly", &f.Slow},
+		{"fault-content-type", "200 with an HTML page, as from a proxy", &f.ContentType},
+		{"fault-token", "the token endpoint answers 429 or 503 with Retry-After", &f.TokenThrottle},
+		{"fault-revoke", "the token is revoked: 401, with a claims challenge if the client declared cp1", &f.Revoke},
+
+		{"quirk-empty-page", "a page without items, with a link", &q.EmptyPage},
+		{"quirk-short-page", "a page with fewer items than asked for, with a link", &q.ShortPage},
+		{"quirk-duplicates", "the next page repeats items of this one", &q.Duplicates},
+		{"quirk-looping-link", "per window: the last page links to itself for a while", &q.LoopingLink},
+		{"quirk-stale-token", "a skiptoken is refused with 400", &q.StaleToken},
+		{"quirk-null-link", "the last page has a link that is null instead of none", &q.NullLink},
+		{"quirk-bare-link", "links do not repeat $filter", &q.BareLink},
+		{"quirk-skip-link", "links have $skip instead of $skiptoken", &q.SkipLink},
+		{"quirk-lagging-copy", "per copy: changes show later there, an older version after a newer one elsewhere", &q.LaggingCopy},
+		{"quirk-time-skew", "per copy: times some milliseconds apart under one etag", &q.TimeSkew},
+		{"quirk-filter-created", "the window is applied to createdDateTime", &q.FilterCreated},
+		{"quirk-date-jitter", "the Date header is up to 5 s off", &q.DateJitter},
+		{"quirk-deleted-empty", "a deleted message has an empty body", &q.DeletedEmpty},
+
+		{"content-system", "system event messages, all 30 kinds", &n.System},
+		{"content-html", "bodies in HTML", &n.HTML},
+		{"content-attachments", "attachments of every kind", &n.Attachments},
+		{"content-mentions", "mentions of every kind", &n.Mentions},
+		{"content-violations", "messages blocked by a policy", &n.Violations},
+		{"content-strangers", "senders that are no members: bots, guests, connectors, other identities", &n.Strangers},
+		{"content-unknown", "properties the metadata does not name", &n.Unknown},
+		{"content-fine-times", "times with 4 to 7 fractional digits", &n.FineTimes},
+		{"content-null-modified", "lastModifiedDateTime null", &n.NullModified},
+		{"content-escapes", "characters beyond ASCII as \\u escapes", &n.Escapes},
+		{"content-large", "bodies of 8 to 28 KB", &n.Large},
+		{"content-bad-items", "items without id, without chatId, or with a time that does not parse", &n.BadItems},
+
+		{"access-forbidden", "share of users answered 403 Forbidden", &a.Forbidden},
+		{"access-unlicensed", "share of users answered 403 for want of a licence", &a.Unlicensed},
+		{"access-no-mailbox", "share of users answered 404", &a.NoMailbox},
+	}
+}

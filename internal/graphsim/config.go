@@ -1,0 +1,336 @@
+package graphsim
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Config says what tenant to simulate and how awkward Graph is about it. Zero numbers of people and things get the
+// defaults named at the field; zero rates mean that the behaviour is off. Defaults returns a Config with the
+// documented behaviours on.
+type Config struct {
+	// Address is where to listen, host:port. Default 127.0.0.1:0, a free port.
+	Address string
+	// Dir is an existing folder that gets ca.pem, the certificate authority to trust. Empty: no file is written.
+	Dir string
+	// Seed decides everything that looks random.
+	Seed uint64
+	// Now is the clock. Default time.Now.
+	Now func() time.Time
+	// DateSkew is how far Graph's clock is ahead of Now (negative: behind): the times of the messages, the Date
+	// header and dates in Retry-After. The ledger's "at" and the lifetime of tokens go by Now.
+	DateSkew time.Duration
+
+	// Users in the tenant, each with a mailbox. Default 20.
+	Users int
+	// Chats among them. Default: twice the users.
+	Chats int
+	// MaxMembers is the size of the largest chat; group and meeting chats have 2 to MaxMembers members, as far as there
+	// are users. Default 6.
+	MaxMembers int
+	// Groups are directory groups for user discovery. Default 4.
+	Groups int
+
+	// Rate is new messages per second, from the start until StopTraffic. 0: none.
+	Rate float64
+	// Edits, Reactions and Deletions are the mean number of such changes per new message. Each makes a new version.
+	// Values in 0..10.
+	Edits, Reactions, Deletions float64
+	// History are the messages that exist at the start.
+	History History
+	// Lateness is how long a copy takes to become visible in its mailbox.
+	Lateness Lateness
+	// Content is how varied the messages are.
+	Content Content
+	// Limits are the throttling limits that count requests.
+	Limits Limits
+	// Faults are answers that are none.
+	Faults Faults
+	// Quirks are awkward but valid answers.
+	Quirks Quirks
+	// Access is who may be read and by whom.
+	Access Access
+	// CacheBytes bounds the rendered messages that are kept. Default 64 MiB. The memory used is up to twice this
+	// number for some moments.
+	CacheBytes int
+}
+
+// History describes the messages that exist when the simulator starts. They are edited, reacted to and deleted in the
+// same proportions as live ones, and their copies are as late.
+type History struct {
+	// Messages is how many there are.
+	Messages int
+	// Reach is the age of the oldest. Default 24h.
+	Reach time.Duration
+}
+
+// Lateness is the distribution of the delay from a version's lastModifiedDateTime to its visibility in a mailbox. It is
+// drawn per copy and per version. Export APIs are documented to lag up to 24 h in certain cases; the shape below that
+// bound is not documented anywhere.
+type Lateness struct {
+	// Max is the longest delay, 0..24h. 0: everything is visible at once.
+	Max time.Duration
+	// Share of the copies that are late at all, in 0..1. Default 1 when Max is set.
+	Share float64
+	// Shape bends the distribution of the late ones: the delay is Max·u^Shape with u uniform in 0..1. 1 is uniform, larger
+	// numbers put most copies near zero with a long tail. Default 8. In 0.1..64.
+	Shape float64
+}
+
+// Content is how varied messages are: for each kind the share of messages that are of it, in 0..1.
+type Content struct {
+	System       float64 // system event messages, all 30 kinds
+	HTML         float64 // bodies in HTML instead of plain text
+	Attachments  float64 // messages with attachments
+	Mentions     float64 // messages with mentions
+	Violations   float64 // messages blocked by a data loss prevention policy
+	Strangers    float64 // senders that are no member: bots, guests, connectors, federated and other users
+	Unknown      float64 // properties the metadata does not name
+	FineTimes    float64 // times with 4 to 7 fractional digits
+	NullModified float64 // unchanged messages with lastModifiedDateTime null
+	Escapes      float64 // messages whose characters beyond ASCII are sent as \u escapes
+	Large        float64 // bodies of 8 to 28 KB
+	BadItems     float64 // items no client can use: no id, no chatId, a time that does not parse
+}
+
+// Limits count requests per app and tenant. Source: Graph's throttling limits, Teams section.
+type Limits struct {
+	// PerSecond is the burst limit, requests in one second. 0: no limit. Documented: 200.
+	PerSecond int
+	// SustainedShare is the share of PerSecond that may be used over SustainedOver. 0: no limit. Documented: 0.83.
+	SustainedShare float64
+	// SustainedOver is the longer window. Default 1 minute (not documented).
+	SustainedOver time.Duration
+	// TopTimeout is the $top from which the answer is 504 UnknownError, as reported for 1000. 0: never.
+	TopTimeout int
+}
+
+// Faults are the probabilities, per request to Graph, of an answer that is none. At most one happens to a request.
+type Faults struct {
+	ThrottleInteger  float64 // 429 with Retry-After in whole seconds
+	ThrottleFraction float64 // 429 with Retry-After in fractional seconds
+	ThrottleDate     float64 // 429 with Retry-After as an HTTP date
+	ThrottleSilent   float64 // 429 without Retry-After
+	InternalError    float64 // 500
+	BadGateway       float64 // 502
+	Unavailable      float64 // 503, every other one with Retry-After
+	GatewayTimeout   float64 // 504
+	Bandwidth        float64 // 509
+	Cut              float64 // the connection is cut in the middle of the body
+	Truncate         float64 // the body ends in the middle, as if it were whole
+	Slow             float64 // the body comes in pieces, SlowFor in all
+	ContentType      float64 // 200 with an HTML page, as a proxy would answer
+	TokenThrottle    float64 // the token endpoint answers 429 or 503 with Retry-After
+	Revoke           float64 // the token is revoked; one with capability cp1 gets a claims challenge
+
+	// RetryAfter is the longest wait asked for. Waits are drawn from RetryAfter/10..RetryAfter; whole seconds are rounded
+	// up. Default 10s.
+	RetryAfter time.Duration
+	// SlowFor is how long a slow body takes. Default 2s.
+	SlowFor time.Duration
+}
+
+// EveryFault has each fault of a page request at the same rate. It is what a demonstration with faults uses.
+func EveryFault(rate float64) Faults {
+	return Faults{
+		ThrottleInteger: rate, ThrottleFraction: rate, ThrottleDate: rate, ThrottleSilent: rate,
+		InternalError: rate, BadGateway: rate, Unavailable: rate, GatewayTimeout: rate, Bandwidth: rate,
+		Cut: rate, Truncate: rate, Slow: rate, ContentType: rate,
+	}
+}
+
+// Quirks are the rates of answers that are valid but awkward. Rates are per page unless said otherwise.
+type Quirks struct {
+	EmptyPage     float64 // no items, and a link
+	ShortPage     float64 // fewer items than $top, and a link
+	Duplicates    float64 // the next page begins before the end of this one
+	LoopingLink   float64 // per window and LoopFor: the last page links to itself
+	StaleToken    float64 // per request with a $skiptoken: 400
+	NullLink      float64 // per last page: "@odata.nextLink": null instead of no link
+	BareLink      float64 // the link does not repeat $filter; the token carries it
+	SkipLink      float64 // the link has $skip instead of $skiptoken, the older form
+	LaggingCopy   float64 // per copy: changes of a message become visible LagFor later there
+	TimeSkew      float64 // per copy and version: lastModifiedDateTime is some milliseconds later, under the same etag
+	FilterCreated float64 // per request: the window is applied to createdDateTime instead
+	DateJitter    float64 // per response: the Date header is up to 5 s off
+	DeletedEmpty  float64 // per deletion: the body of the deleted message is empty
+
+	// LoopFor is how long a looping link lasts. Default 30s.
+	LoopFor time.Duration
+	// LagFor is the extra delay of lagging copies. Default: Lateness.Max, but at least 2s.
+	LagFor time.Duration
+}
+
+// Access is who may be read, and by whom.
+type Access struct {
+	// Roles in the token. Default Chat.Read.All, User.Read.All, GroupMember.Read.All. An empty, non-nil slice gives tokens
+	// without roles.
+	Roles []string
+	// TokenLifetime is how long a token lives. Default: random, 60 to 90 minutes; 24 h with capability cp1.
+	TokenLifetime time.Duration
+
+	Forbidden  float64 // share of users answered 403 Forbidden
+	Unlicensed float64 // share of users answered 403, no licence
+	NoMailbox  float64 // share of users answered 404
+	// Payment is the 402 to answer, as in the metered years: "" (none), "license", "tenant" or "evaluation".
+	Payment string
+	// EvaluationCapacity is how many messages are free with Payment "evaluation" when no model is given. Documented then:
+	// 500 a month.
+	EvaluationCapacity int
+}
+
+const (
+	defaultUsers      = 20
+	defaultMaxMembers = 6
+	defaultGroups     = 4
+	defaultReach      = 24 * time.Hour
+	defaultShape      = 8
+	defaultRetryAfter = 10 * time.Second
+	defaultSlowFor    = 2 * time.Second
+	defaultLoopFor    = 30 * time.Second
+	defaultSustained  = time.Minute
+	defaultCacheBytes = 64 << 20
+	maxLateness       = 24 * time.Hour
+	maxSkewMillis     = 5
+)
+
+// Defaults returns the documented behaviour of Graph and a small tenant with 10 new messages per second.
+func Defaults() Config {
+	return Config{
+		Seed:      1,
+		Rate:      10,
+		Edits:     0.15,
+		Reactions: 0.25,
+		Deletions: 0.05,
+		Lateness:  Lateness{Max: maxLateness, Share: 0.3, Shape: defaultShape},
+		Content: Content{
+			System: 0.05, HTML: 0.6, Attachments: 0.1, Mentions: 0.08, Violations: 0.01, Strangers: 0.12,
+			Unknown: 0.05, FineTimes: 0.02, NullModified: 0.01, Escapes: 0.05, Large: 0.002,
+		},
+		Limits: Limits{PerSecond: 200, SustainedShare: 0.83, TopTimeout: 1000},
+		Quirks: Quirks{NullLink: 0.25},
+	}.withDefaults()
+}
+
+func (c Config) withDefaults() Config {
+	if c.Address == "" {
+		c.Address = "127.0.0.1:0"
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Users == 0 {
+		c.Users = defaultUsers
+	}
+	if c.Chats == 0 {
+		c.Chats = 2 * c.Users
+	}
+	if c.MaxMembers == 0 {
+		c.MaxMembers = defaultMaxMembers
+	}
+	if c.Groups == 0 {
+		c.Groups = defaultGroups
+	}
+	if c.History.Reach == 0 {
+		c.History.Reach = defaultReach
+	}
+	if c.Lateness.Max > 0 && c.Lateness.Share == 0 {
+		c.Lateness.Share = 1
+	}
+	if c.Lateness.Shape == 0 {
+		c.Lateness.Shape = defaultShape
+	}
+	if c.Limits.SustainedOver == 0 {
+		c.Limits.SustainedOver = defaultSustained
+	}
+	if c.Faults.RetryAfter == 0 {
+		c.Faults.RetryAfter = defaultRetryAfter
+	}
+	if c.Faults.SlowFor == 0 {
+		c.Faults.SlowFor = defaultSlowFor
+	}
+	if c.Quirks.LoopFor == 0 {
+		c.Quirks.LoopFor = defaultLoopFor
+	}
+	if c.Quirks.LagFor == 0 {
+		c.Quirks.LagFor = max(c.Lateness.Max, 2*time.Second)
+	}
+	if c.Access.Roles == nil {
+		c.Access.Roles = []string{"Chat.Read.All", "User.Read.All", "GroupMember.Read.All"}
+	}
+	if c.CacheBytes == 0 {
+		c.CacheBytes = defaultCacheBytes
+	}
+	return c
+}
+
+// Validate names everything that is wrong, joined into one error.
+func (c Config) Validate() error {
+	c = c.withDefaults()
+	var wrong []error
+	complain := func(format string, args ...any) {
+		wrong = append(wrong, fmt.Errorf("graphsim: "+format, args...))
+	}
+	if c.Users < 1 || c.Users > 10_000_000 {
+		complain("Users is %d, must be 1..10000000", c.Users)
+	}
+	if c.Chats < 1 || c.Chats > 50_000_000 {
+		complain("Chats is %d, must be 1..50000000", c.Chats)
+	}
+	if c.MaxMembers < 2 || c.MaxMembers > 350 {
+		complain("MaxMembers is %d, must be 2..350", c.MaxMembers)
+	}
+	if c.Groups < 0 || c.Groups > 100_000 {
+		complain("Groups is %d, must be 0..100000", c.Groups)
+	}
+	if !(c.Rate >= 0 && c.Rate <= 1e6) {
+		complain("Rate is %v messages per second, must be 0..1000000", c.Rate)
+	}
+	for _, share := range []struct {
+		name  string
+		value float64
+	}{{"Edits", c.Edits}, {"Reactions", c.Reactions}, {"Deletions", c.Deletions}} {
+		if !(share.value >= 0 && share.value <= 10) {
+			complain("%s is %v per message, must be 0..10", share.name, share.value)
+		}
+	}
+	if c.History.Messages < 0 || c.History.Messages > 1<<30 {
+		complain("History.Messages is %d, must be 0..%d", c.History.Messages, 1<<30)
+	}
+	if c.History.Reach < 0 {
+		complain("History.Reach is %s, must not be negative", c.History.Reach)
+	}
+	if c.Lateness.Max < 0 || c.Lateness.Max > maxLateness {
+		complain("Lateness.Max is %s, must be 0..24h: Graph documents no longer delay", c.Lateness.Max)
+	}
+	if !(c.Lateness.Share >= 0 && c.Lateness.Share <= 1) {
+		complain("Lateness.Share is %v, must be 0..1", c.Lateness.Share)
+	}
+	if !(c.Lateness.Shape >= 0.1 && c.Lateness.Shape <= 64) {
+		complain("Lateness.Shape is %v, must be 0.1..64", c.Lateness.Shape)
+	}
+	if c.Limits.PerSecond < 0 || c.Limits.TopTimeout < 0 || c.Limits.SustainedOver < time.Second {
+		complain("Limits: PerSecond and TopTimeout must not be negative, SustainedOver must be at least 1s")
+	}
+	if !(c.Limits.SustainedShare >= 0 && c.Limits.SustainedShare <= 1) {
+		complain("Limits.SustainedShare is %v, must be 0..1", c.Limits.SustainedShare)
+	}
+	if c.Faults.RetryAfter < 0 || c.Faults.SlowFor < 0 || c.Quirks.LoopFor < 0 || c.Quirks.LagFor < 0 || c.Access.TokenLifetime < 0 {
+		complain("RetryAfter, SlowFor, LoopFor, LagFor and TokenLifetime must not be negative")
+	}
+	switch c.Access.Payment {
+	case "", "license", "tenant", "evaluation":
+	default:
+		complain("Access.Payment is %q, must be empty, license, tenant or evaluation", c.Access.Payment)
+	}
+	for _, b := range c.behaviours() {
+		if !(*b.rate >= 0 && *b.rate <= 1) {
+			complain("rate of %s is %v, must be 0..1", b.name, *b.rate)
+		}
+	}
+	if sum := c.Faults.sum(); sum > 1 {
+		complain("the rates of the faults add up to %v, must be at most 1", sum)
+	}
+	return errors.Join(wrong...)
+}

@@ -1,0 +1,125 @@
+package graphsim
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// exchange is one request to Graph and its answer.
+type exchange struct {
+	s         *Server
+	w         http.ResponseWriter
+	r         *http.Request
+	at        time.Time // arrival, by Config.Now
+	dice      dice
+	fault     fault
+	instance  string // the client process; empty if it does not say
+	requestID string
+	buffer    []byte // room for the body
+	waitFor   time.Duration
+	token     accessToken
+}
+
+var buffers = sync.Pool{New: func() any { return new([]byte) }}
+
+// hold makes the answer tell the client to wait.
+func (x *exchange) hold(wait time.Duration) { x.waitFor = wait }
+
+func (x *exchange) fail(e graphError) {
+	h := x.w.Header()
+	for name, values := range e.header {
+		h[name] = values
+	}
+	x.fault = noFault
+	client := x.r.Header.Get("client-request-id")
+	if client == "" {
+		client = x.requestID
+	}
+	x.send(e.status, "application/json", e.body(x.s.graphNow(), x.requestID, client))
+}
+
+// send writes the answer, spoiled by the request's fault if there is one.
+func (x *exchange) send(status int, contentType string, body []byte) {
+	s, h := x.s, x.w.Header()
+	client := x.r.Header.Get("client-request-id")
+	if client == "" {
+		client = x.requestID
+	}
+	date := s.graphNow()
+	if x.dice.chance(s.cfg.Quirks.DateJitter) {
+		date = date.Add(time.Duration((x.dice.unit()*10 - 5) * float64(time.Second)))
+	}
+	h.Set("Content-Type", contentType)
+	h.Set("Date", date.UTC().Format(http.TimeFormat))
+	h.Set("Cache-Control", "private")
+	h.Set("Strict-Transport-Security", "max-age=31536000")
+	h.Set("request-id", x.requestID)
+	h.Set("client-request-id", client)
+	h.Set("x-ms-ags-diagnostic", `{"ServerInfo":{"DataCenter":"Simulated","Slice":"E","Ring":"0","ScaleUnit":"000","RoleInstance":"GRAPHSIM"}}`)
+	outcome := strconv.Itoa(status)
+	switch x.fault {
+	case cutBody:
+		outcome = "cut"
+	case truncateBody:
+		outcome = "truncated"
+		body = body[:len(body)-1-x.dice.below(max(1, len(body)-1))]
+	case slowBody:
+		outcome = "slow"
+	case htmlPage:
+		outcome = "html"
+	}
+	s.stats.outcome(outcome)
+	x.w.WriteHeader(status)
+	switch x.fault {
+	case cutBody:
+		x.cut(body)
+	case slowBody:
+		x.writeSlowly(body)
+	default:
+		// A failed write means that the client has gone, which is its own business.
+		_, _ = x.w.Write(body)
+	}
+	if x.waitFor > 0 {
+		_ = http.NewResponseController(x.w).Flush()
+		now := s.cfg.Now()
+		s.stats.held(x.instance, now, now.Add(x.waitFor))
+	}
+}
+
+// cut writes a part of the body and breaks the connection off.
+func (x *exchange) cut(body []byte) {
+	_, _ = x.w.Write(body[:x.dice.below(max(1, len(body)))])
+	_ = http.NewResponseController(x.w).Flush()
+	panic(http.ErrAbortHandler) // net/http's way to break a response off; it is caught there
+}
+
+// writeSlowly writes the body in pieces over SlowFor of the real clock, as the client's timeouts go by that.
+func (x *exchange) writeSlowly(body []byte) {
+	const pieces = 8
+	control := http.NewResponseController(x.w)
+	for i := range pieces {
+		if _, err := x.w.Write(body[len(body)*i/pieces : len(body)*(i+1)/pieces]); err != nil {
+			return
+		}
+		if err := control.Flush(); err != nil || !x.s.pause(x.r.Context(), x.s.cfg.Faults.SlowFor/pieces) {
+			return
+		}
+	}
+}
+
+// pause waits, unless the request or the server ends first.
+func (s *Server) pause(ctx context.Context, wait time.Duration) bool {
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	case <-s.closed:
+		return false
+	}
+}

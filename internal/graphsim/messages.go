@@ -1,0 +1,131 @@
+package graphsim
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// maxEmptyPages in a row, so that every reading comes to an end.
+const maxEmptyPages = 3
+
+// getAllMessages answers GET /users/{id}/chats/getAllMessages.
+func (s *Server) getAllMessages(x *exchange, user uint32) {
+	quirks := &s.cfg.Quirks
+	req, refused := parseMessagesQuery(x.r.URL.RawQuery, quirks.SkipLink > 0)
+	if refused != nil {
+		x.fail(*refused)
+		return
+	}
+	if refused := s.access(x, user, req); refused != nil {
+		x.fail(*refused)
+		return
+	}
+	if timeout := s.cfg.Limits.TopTimeout; timeout > 0 && req.top >= timeout {
+		x.fail(errGatewayTimeout)
+		return
+	}
+	if req.paged && x.dice.chance(quirks.StaleToken) {
+		x.fail(errBadToken)
+		return
+	}
+	req.bareLink = x.dice.chance(quirks.BareLink)
+	req.skipLink = x.dice.chance(quirks.SkipLink)
+
+	ask := pageRequest{
+		query:  query{user: user, win: req.win, clauses: req.clauses, created: x.dice.chance(quirks.FilterCreated)},
+		offset: req.token.offset, limit: req.top, cut: x.fault.spoils(), at: x.at,
+	}
+	next := skipToken{offset: ask.offset}
+	switch {
+	case req.token.pass < maxEmptyPages && x.dice.chance(quirks.EmptyPage):
+		ask.limit = 0
+		next.pass = req.token.pass + 1
+	case req.top > 1 && x.dice.chance(quirks.ShortPage):
+		ask.limit = 1 + x.dice.below(req.top-1)
+	}
+	p := s.model.read(s.graphMillis(), ask)
+	next.offset += len(p.items)
+	if repeat := len(p.items) - 1; p.more && repeat > 0 && x.dice.chance(quirks.Duplicates) {
+		next.offset -= 1 + x.dice.below(min(repeat, 10))
+	}
+	link := ""
+	switch {
+	case p.more:
+		link = req.nextLink(s.url, s.model.userIDs[user].String(), next)
+	case s.loops(user, req.win):
+		link = req.nextLink(s.url, s.model.userIDs[user].String(), skipToken{offset: ask.offset})
+	}
+	s.stats.shown(len(p.items))
+	s.evaluated.Add(int64(len(p.items)))
+
+	knowing := prefersUnknownEnumMembers(x.r.Header)
+	if knowing {
+		x.w.Header().Set("Preference-Applied", "include-unknown-enum-members")
+	}
+	body := x.buffer[:0]
+	body = append(body, `{"@odata.context":"https://graph.microsoft.com/v1.0/$metadata#Collection(chatMessage)","@odata.count":`...)
+	body = strconv.AppendInt(body, int64(len(p.items)), 10)
+	if link != "" {
+		body = append(body, `,"@odata.nextLink":`...)
+		body = appendString(body, link, false)
+	} else if x.dice.chance(quirks.NullLink) {
+		body = append(body, `,"@odata.nextLink":null`...)
+	}
+	body = append(body, `,"value":[`...)
+	body = s.appendItems(body, p.items, knowing)
+	body = append(body, `]}`...)
+	x.buffer = body
+	x.send(http.StatusOK, "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8", body)
+}
+
+// loops says whether the last page of a window links to itself just now.
+func (s *Server) loops(user uint32, win window) bool {
+	rate := s.cfg.Quirks.LoopingLink
+	if rate == 0 {
+		return false
+	}
+	period := uint64(s.cfg.Now().UnixNano() / int64(max(s.cfg.Quirks.LoopFor, time.Nanosecond)))
+	return toUnit(mix(s.cfg.Seed, purposeLoop, uint64(user), uint64(win.from), uint64(win.to), period)) < rate
+}
+
+// appendItems appends the items of a page, taking what is kept and keeping what is not.
+func (s *Server) appendItems(body []byte, items []item, knowing bool) []byte {
+	keys := make([]itemKey, len(items))
+	kept := make([][]byte, len(items))
+	for i := range items {
+		keys[i] = itemKey{items[i].index, items[i].seq, knowing}
+	}
+	s.items.get(keys, kept)
+	for i := range items {
+		if i > 0 {
+			body = append(body, ',')
+		}
+		it := &items[i]
+		if it.modified != it.msg.version(it.seq).at { // a skewed copy has bytes of its own
+			body = s.renderer.appendItem(body, it, knowing)
+			continue
+		}
+		if kept[i] != nil {
+			body = append(body, kept[i]...)
+			continue
+		}
+		start := len(body)
+		body = s.renderer.appendItem(body, it, knowing)
+		s.items.put(keys[i], append([]byte(nil), body[start:]...))
+	}
+	return body
+}
+
+// prefersUnknownEnumMembers looks for the preference among those sent.
+func prefersUnknownEnumMembers(h http.Header) bool {
+	for _, line := range h.Values("Prefer") {
+		for preference := range strings.SplitSeq(line, ",") {
+			if strings.EqualFold(strings.TrimSpace(preference), "include-unknown-enum-members") {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,359 @@
+package graphsim
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestPaging_UnchangedFolderYieldsEachItemOnce(t *testing.T) {
+	c := start(t, Config{Seed: 3, Users: 3, Chats: 4, History: History{Messages: 500, Reach: time.Hour}})
+	user := c.s.Users()[1]
+	whole := c.page(messages(user, "$top=1000")).Value
+	if len(whole) < 100 {
+		t.Fatalf("only %d messages in the mailbox", len(whole))
+	}
+	var ids []string
+	for _, raw := range whole {
+		m := parse(t, raw)
+		ids = append(ids, m.ChatID+m.ID)
+	}
+	if slices.IsSortedFunc(whole, func(a, b json.RawMessage) int { return strings.Compare(parse(t, a).Created, parse(t, b).Created) }) {
+		t.Error("items are in order of time")
+	}
+	for _, top := range []string{"1", "7", "50", "999"} {
+		var paged []string
+		for _, raw := range c.readAll(messages(user, "$top="+top)) {
+			m := parse(t, raw)
+			paged = append(paged, m.ChatID+m.ID)
+		}
+		if !slices.Equal(paged, ids) {
+			t.Errorf("with $top=%s: %d items, want the same %d", top, len(paged), len(ids))
+		}
+	}
+	slices.Sort(ids)
+	if len(slices.Compact(slices.Clone(ids))) != len(ids) {
+		t.Error("an item came twice")
+	}
+}
+
+func TestTop_DefaultsToTen(t *testing.T) {
+	c := start(t, Config{Users: 2, Chats: 1, History: History{Messages: 50}})
+	e := c.page(messages(c.s.Users()[0]))
+	if len(e.Value) != 10 || e.link() == "" {
+		t.Errorf("%d items, link %q", len(e.Value), e.link())
+	}
+}
+
+func TestWindow_BoundsAreExclusive(t *testing.T) {
+	c := start(t, Config{Seed: 5, Users: 2, Chats: 1, History: History{Messages: 200, Reach: time.Minute}})
+	user := c.s.Users()[0]
+	all := c.readAll(messages(user, "$top=100"))
+	for _, raw := range all[:20] {
+		m := parse(t, raw)
+		at, err := time.Parse(time.RFC3339Nano, *m.Modified)
+		if err != nil {
+			t.Fatal(err)
+		}
+		has := func(from, to time.Time) bool {
+			return slices.ContainsFunc(c.readAll(messages(user, "$top=100", between(from, to))), func(r json.RawMessage) bool {
+				return string(r) == string(raw)
+			})
+		}
+		ms := time.Millisecond
+		if has(at, at.Add(ms)) || has(at.Add(-ms), at) || !has(at.Add(-ms), at.Add(ms)) {
+			t.Errorf("message at %s: a bound is not exclusive", at)
+		}
+	}
+}
+
+func TestLink_HasTheReferencePagesForm(t *testing.T) {
+	c := start(t, Config{Users: 2, Chats: 1, History: History{Messages: 9}})
+	user := c.s.Users()[0]
+	want := c.s.URL() + "/v1.0/users('" + user + "')/chats/getallMessages?$top=2&$skiptoken=U2tpcFZhbHVlPTIjTWFpbGJveEZvbGRlcj1NYWlsRm9sZGVycy9UZWFtc01lc3NhZ2VzRGF0YQ%3d%3d"
+	if got := c.page(messages(user, "$top=2")).link(); got != want {
+		t.Errorf("link\n%s, want\n%s", got, want)
+	}
+	last := c.get(messages(user, "$top=9"))
+	if strings.Contains(string(last.body), "nextLink") {
+		t.Error("the last page has a link")
+	}
+}
+
+func TestPaging_ChangeBetweenPagesShiftsItems(t *testing.T) {
+	c := start(t, Config{Seed: 2, Users: 2, Chats: 1, History: History{Messages: 40, Reach: time.Hour}})
+	user := c.s.Users()[0]
+	window := between(c.clock.Now().Add(-2*time.Hour), c.clock.Now())
+	whole := c.page(messages(user, "$top=40", window)).Value
+	first := c.page(messages(user, "$top=10", window))
+	// The first item of the page moves out of the window, so all others move up one place.
+	c.clock.Add(time.Minute)
+	moved := parse(t, whole[0])
+	c.s.model.mu.Lock()
+	for i := range c.s.model.messages {
+		if c.s.model.messages[i].id == number(t, moved.ID) {
+			c.s.model.advance(c.s.graphMillis())
+			c.s.model.change(uint32(i), opEdit, c.s.graphMillis())
+		}
+	}
+	c.s.model.mu.Unlock()
+	second := c.page(first.link())
+	if string(second.Value[0]) != string(whole[11]) {
+		t.Error("the item at the page boundary was not shifted past the reader")
+	}
+}
+
+func TestVersions_OrderByTimeThenEtagIsTheModels(t *testing.T) {
+	cfg := Config{Seed: 7, Users: 6, Chats: 6, Rate: 300, Edits: 1, Reactions: 1.5, Deletions: 0.1, Lateness: Lateness{Max: 2 * time.Second, Shape: 1}}
+	c := start(t, cfg)
+	for range 12 {
+		c.clock.Add(400 * time.Millisecond)
+		for _, user := range c.s.Users() {
+			c.readAll(messages(user, "$top=200"))
+		}
+	}
+	type place struct {
+		seq  uint32
+		time int64
+		etag int64
+	}
+	byMessage := map[string][]place{}
+	for _, l := range c.ledger() {
+		key := l.ChatID + "/" + l.ID
+		byMessage[key] = append(byMessage[key], place{l.Seq, l.Time, number(t, l.Etag)})
+	}
+	changed := 0
+	for key, list := range byMessage {
+		slices.SortFunc(list, func(a, b place) int { return int(a.seq) - int(b.seq) })
+		for i := 1; i < len(list); i++ {
+			changed++
+			if a, b := list[i-1], list[i]; b.etag <= a.etag || b.time < a.time {
+				t.Errorf("%s: version %+v after %+v", key, b, a)
+			}
+		}
+	}
+	if changed < 100 {
+		t.Errorf("only %d changes were seen", changed)
+	}
+}
+
+func TestLateness_EachCopyBecomesVisibleAtItsOwnTime(t *testing.T) {
+	c := start(t, Config{Seed: 11, Users: 8, Chats: 3, MaxMembers: 8, Rate: 50, Lateness: Lateness{Max: 4 * time.Second, Shape: 1}})
+	first := map[string]map[string]time.Time{} // message, user
+	look := func() {
+		for _, user := range c.s.Users() {
+			for _, raw := range c.readAll(messages(user, "$top=500")) {
+				m := parse(t, raw)
+				if first[m.ChatID+m.ID] == nil {
+					first[m.ChatID+m.ID] = map[string]time.Time{}
+				}
+				if _, seen := first[m.ChatID+m.ID][user]; !seen {
+					first[m.ChatID+m.ID][user] = c.clock.Now()
+				}
+			}
+		}
+	}
+	for range 10 {
+		c.clock.Add(500 * time.Millisecond)
+		look()
+	}
+	c.s.StopTraffic()
+	if c.s.Quiet() {
+		t.Error("quiet while copies are on their way")
+	}
+	c.clock.Add(c.s.QuietAt().Sub(c.clock.Now()))
+	if !c.s.Quiet() {
+		t.Error("not quiet when the last copy is visible")
+	}
+	look()
+	apart := 0
+	for _, users := range first {
+		var times []time.Time
+		for _, at := range users {
+			times = append(times, at)
+		}
+		if slices.MaxFunc(times, time.Time.Compare).After(slices.MinFunc(times, time.Time.Compare)) {
+			apart++
+		}
+	}
+	if apart < len(first)/2 {
+		t.Errorf("only %d of %d messages became visible at different times", apart, len(first))
+	}
+	before := c.stats()
+	c.clock.Add(time.Hour)
+	if after := c.stats(); after.Messages != before.Messages || after.Pending != 0 {
+		t.Errorf("something happened after the traffic stopped: %+v, then %+v", before, after)
+	}
+}
+
+func TestLedger_NamesEveryVersionShownAndWhatWasNot(t *testing.T) {
+	c := start(t, Config{Seed: 13, Users: 4, Chats: 4, Rate: 40, Edits: 0.5, Content: Content{HTML: 0.5, System: 0.1, BadItems: 0.1, Escapes: 0.2}})
+	c.clock.Add(10 * time.Second)
+	at := c.clock.Now()
+	users := c.s.Users()
+	type shown struct{ hash, raw string }
+	seen := map[string]shown{}
+	for _, user := range users[:2] {
+		for _, raw := range c.readAll(messages(user, "$top=33", between(at.Add(-time.Minute), at.Add(time.Minute)))) {
+			m := parse(t, raw)
+			sum, all := sha256.Sum256([]byte(m.Body.Content)), sha256.Sum256(raw)
+			hash := hex.EncodeToString(sum[:])
+			if m.Body.Content == "" {
+				hash = ""
+			}
+			seen[m.ChatID+"/"+m.ID+"/"+m.Etag] = shown{hash, hex.EncodeToString(all[:])}
+		}
+	}
+	var bad, unseen int
+	for _, l := range c.ledger() {
+		key := l.ChatID + "/" + l.ID + "/" + l.Etag
+		got, ok := seen[key]
+		if len(l.Shown) == 0 {
+			unseen++
+			if ok {
+				t.Errorf("%s was shown, but not by the ledger", key)
+			}
+			continue
+		}
+		if !ok {
+			t.Errorf("%s is in the ledger, but nobody saw it", key)
+			continue
+		}
+		delete(seen, key)
+		if l.BodySHA256 != got.hash {
+			t.Errorf("%s: body hash %s, want %s", key, l.BodySHA256, got.hash)
+		}
+		if l.Bad != "" {
+			bad++
+			if l.SHA256 != got.raw || len(l.Shown) != 1 {
+				t.Errorf("%s: hash %s of a bad item, want %s, shown %v", key, l.SHA256, got.raw, l.Shown)
+			}
+		}
+		for _, s := range l.Shown {
+			if !slices.Contains(users[:2], s.User) || !s.At.Equal(at) || s.To != at.Add(time.Minute).UnixMilli() || s.Cut {
+				t.Errorf("%s: shown %+v", key, s)
+			}
+		}
+	}
+	for key := range seen {
+		t.Errorf("%s is not in the ledger", key)
+	}
+	if bad == 0 || unseen == 0 {
+		t.Errorf("%d bad items and %d unseen messages, want some of each", bad, unseen)
+	}
+}
+
+func TestBadItems_AreStableAndOfEveryKind(t *testing.T) {
+	c := start(t, Config{Seed: 17, Users: 3, Chats: 3, History: History{Messages: 400}, Content: Content{BadItems: 0.3}})
+	items := map[string]int{}
+	for _, user := range c.s.Users() {
+		link := messages(user, "$top=1000")
+		a, b := c.page(link), c.page(link)
+		for i := range a.Value {
+			if string(a.Value[i]) != string(b.Value[i]) {
+				t.Errorf("the bytes of an item changed: %s and %s", a.Value[i], b.Value[i])
+			}
+			items[string(a.Value[i])]++
+		}
+	}
+	kinds := map[string]int{}
+	for _, l := range c.ledger() {
+		if l.Bad != "" {
+			kinds[l.Bad]++
+		}
+	}
+	for k := kindNoID; k < kindEnd; k++ {
+		if kinds[k.bad()] < 5 {
+			t.Errorf("%d items of kind %s", kinds[k.bad()], k.bad())
+		}
+	}
+	for raw, n := range items {
+		m := parse(t, json.RawMessage(raw))
+		_, created := time.Parse(time.RFC3339Nano, m.Created)
+		_, modified := time.Parse(time.RFC3339Nano, *m.Modified)
+		if (m.ID == "" || m.ChatID == "" || created != nil || modified != nil) && n != 1 {
+			t.Errorf("a bad item is in %d mailboxes: %s", n, raw)
+		}
+	}
+}
+
+func TestPrefer_SwitchesEvolvableMembers(t *testing.T) {
+	c := start(t, Config{Seed: 19, Users: 2, Chats: 2, History: History{Messages: 300}, Content: Content{System: 0.3, Strangers: 0.5}})
+	count := func() (words map[string]int) {
+		words = map[string]int{}
+		for _, raw := range c.readAll(messages(c.s.Users()[0], "$top=100")) {
+			for _, word := range []string{`"messageType":"systemEventMessage"`, `"messageType":"unknownFutureValue"`, `"emailUser"`, `"userIdentityType":"unknownFutureValue"`} {
+				if strings.Contains(string(raw), word) {
+					words[word]++
+				}
+			}
+		}
+		return words
+	}
+	without := count()
+	c.header.Set("Prefer", "odata.maxpagesize=5, Include-Unknown-Enum-Members")
+	with := count()
+	if without[`"messageType":"systemEventMessage"`] != 0 || without[`"emailUser"`] != 0 ||
+		with[`"messageType":"systemEventMessage"`] == 0 || with[`"emailUser"`] == 0 || with[`"messageType":"unknownFutureValue"`] != 0 {
+		t.Errorf("without the preference %v, with it %v", without, with)
+	}
+}
+
+func TestUser_PathFormsInAnyCase(t *testing.T) {
+	c := start(t, Config{Seed: 23, Users: 3, Chats: 3, History: History{Messages: 30}})
+	id := c.s.Users()[2]
+	want := c.get("/v1.0/users/" + id + "/chats/getAllMessages").body
+	for _, path := range []string{
+		"/V1.0/Users/" + strings.ToUpper(id) + "/CHATS/GETALLMESSAGES",
+		"/v1.0/users('" + id + "')/chats/getallMessages",
+		"/v1.0/users(%27" + id + "%27)/chats/getAllMessages()",
+		"/v1.0/users/user3@contoso.example/chats/getAllMessages()",
+		"/v1.0/users/User3@Contoso.Example/chats/microsoft.graph.getAllMessages()",
+		"/v1.0/users('user3@contoso.example')/chats/allMessages",
+	} {
+		if got := c.get(path); got.status != http.StatusOK || string(got.body) != string(want) {
+			t.Errorf("%s: %d, %d bytes, want %d", path, got.status, len(got.body), len(want))
+		}
+	}
+	for path, status := range map[string]int{
+		"/v1.0/users/user4@contoso.example/chats/getAllMessages":                     http.StatusNotFound,
+		"/v1.0/users/00000000-0000-0000-0000-000000000000/chats/getAllMessages":      http.StatusNotFound,
+		"/v1.0/chats/getAllMessages()":                                               http.StatusNotFound,
+		"/v1.0/users/" + id + "/messages":                                            http.StatusNotFound,
+		"/v1.0/users/" + id + "/chats/getAllMessages?$top=0":                         http.StatusBadRequest,
+		"/v1.0/users/" + id + "/chats/getAllMessages?$top=1001":                      http.StatusBadRequest,
+		"/v1.0/users/" + id + "/chats/getAllMessages?$select=id":                     http.StatusBadRequest,
+		"/v1.0/users/" + id + "/chats/getAllMessages?$skip=2":                        http.StatusBadRequest,
+		"/v1.0/users/" + id + "/chats/getAllMessages?$skiptoken=AAAA":                http.StatusBadRequest,
+		"/v1.0/users/" + id + "/chats/getAllMessages?$filter=":                       http.StatusBadRequest,
+		"/v1.0/users/" + id + "/chats/getAllMessages?$top=5&$top=6":                  http.StatusBadRequest,
+		"/v1.0/users/" + id + "/chats/getAllMessages?model=A&%24top=5&unknown=thing": http.StatusOK,
+	} {
+		if got := c.get(path); got.status != status {
+			t.Errorf("%s: %d, want %d: %s", path, got.status, status, got.body)
+		}
+	}
+}
+
+func TestSeed_GivesTheSameTenant(t *testing.T) {
+	cfg := Defaults()
+	cfg.Limits, cfg.History = Limits{}, History{Messages: 300}
+	read := func() (all []string) {
+		c := start(t, cfg)
+		c.clock.Add(20 * time.Second)
+		for _, user := range c.s.Users()[:5] {
+			for _, raw := range c.readAll(messages(user, "$top=100")) {
+				all = append(all, string(raw))
+			}
+		}
+		return all
+	}
+	if a, b := read(), read(); len(a) == 0 || !slices.Equal(a, b) {
+		t.Errorf("%d items and %d items from one seed", len(a), len(b))
+	}
+}

@@ -1,0 +1,53 @@
+package graphsim
+
+import "time"
+
+// pageRequest is one page of a user's folder.
+type pageRequest struct {
+	query
+	offset int
+	limit  int
+	cut    bool // the response will be spoiled
+	at     time.Time
+}
+
+// page is what the folder held at the time of the request.
+type page struct {
+	items []item
+	more  bool // the folder goes on after these items
+}
+
+// read computes a page and enters what it shows into the ledger, before anything is sent.
+func (m *model) read(now int64, req pageRequest) page {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.advance(now)
+	matching := m.matching(req.query)
+	start := min(req.offset, len(matching))
+	end := min(start+req.limit, len(matching))
+	p := page{items: make([]item, 0, end-start), more: end < len(matching)}
+	copies := m.mailboxes[req.user].copies
+	to := req.win.upperMillis()
+	for _, i := range matching[start:end] {
+		c := &copies[i]
+		it := m.item(c.message, c.seq)
+		it.user, it.modified = req.user, c.modified
+		p.items = append(p.items, it)
+		if c.shown >= c.seq || req.cut && c.cut >= c.seq {
+			continue
+		}
+		if req.cut {
+			c.cut = c.seq
+		} else {
+			c.shown = c.seq
+		}
+		m.ledger.enter(showing{message: c.message, seq: c.seq, user: req.user, cut: req.cut, at: req.at.UnixNano(), to: to})
+	}
+	return p
+}
+
+// item returns a version with all that is needed to render it.
+func (m *model) item(index, seq uint32) item {
+	msg := m.messages[index]
+	return item{index: index, seq: seq, modified: msg.version(seq).at, msg: msg, chat: m.chats[msg.chat]}
+}

@@ -1,0 +1,188 @@
+package graphsim
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Server is a running simulator. Its methods may be called from any goroutine.
+type Server struct {
+	cfg          Config
+	model        *model
+	renderer     renderer
+	items        *itemCache
+	stats        *counters
+	limiter      *limiter
+	tokens       *tokens
+	signingKey   *ecdsa.PrivateKey
+	url          string
+	tenantID     string
+	clientID     string
+	clientSecret string
+	caPEM        []byte
+	requests     atomic.Uint64
+	evaluated    atomic.Int64 // messages sent, for the evaluation mode of the metered years
+
+	http   *http.Server
+	served sync.WaitGroup
+	closed chan struct{}
+	close  sync.Once
+}
+
+// Start makes the tenant and serves it until Close. The configuration's errors are those of Config.Validate; other
+// errors are about the address and the folder.
+func Start(cfg Config) (*Server, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	cfg = cfg.withDefaults()
+	s := &Server{
+		cfg: cfg, items: newItemCache(cfg.CacheBytes), stats: newCounters(), limiter: newLimiter(cfg.Limits),
+		tokens:       &tokens{given: map[string]*accessToken{}},
+		tenantID:     newGUID(cfg.Seed, purposeTenant).String(),
+		clientID:     newGUID(cfg.Seed, purposeClient).String(),
+		clientSecret: "sim~" + newGUID(cfg.Seed, purposeSecret).String(),
+		closed:       make(chan struct{}),
+	}
+	host, _, err := net.SplitHostPort(cfg.Address)
+	if err != nil {
+		return nil, fmt.Errorf("graphsim: address %q: %w", cfg.Address, err)
+	}
+	certificate, caPEM, err := newCertificate(host)
+	if err != nil {
+		return nil, err
+	}
+	s.caPEM = caPEM
+	if s.signingKey, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
+		return nil, fmt.Errorf("graphsim: make a key for tokens: %w", err)
+	}
+	if cfg.Dir != "" {
+		if err := os.WriteFile(filepath.Join(cfg.Dir, "ca.pem"), caPEM, 0o600); err != nil {
+			return nil, fmt.Errorf("graphsim: write the certificate authority: %w", err)
+		}
+	}
+	listener, err := net.Listen("tcp", cfg.Address)
+	if err != nil {
+		return nil, fmt.Errorf("graphsim: listen: %w", err)
+	}
+	s.url = "https://" + reachable(listener.Addr(), host)
+	s.model = newModel(s.cfg, s.graphMillis())
+	s.renderer = renderer{cfg: &s.cfg, userIDs: s.model.userIDs}
+	s.http = &http.Server{
+		Handler:           s,
+		TLSConfig:         &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12},
+		ReadHeaderTimeout: 30 * time.Second,
+		ErrorLog:          log.New(io.Discard, "", 0), // clients that hang up are no news
+	}
+	s.served.Go(func() {
+		// ServeTLS ends with ErrServerClosed at Close; that it ends otherwise shows in every request that follows.
+		_ = s.http.ServeTLS(listener, "", "")
+	})
+	return s, nil
+}
+
+// reachable is the address a client on this machine can use.
+func reachable(addr net.Addr, host string) string {
+	tcp, ok := addr.(*net.TCPAddr)
+	if !ok {
+		return addr.String()
+	}
+	if tcp.IP.IsUnspecified() || host == "" {
+		host = "127.0.0.1"
+	}
+	return net.JoinHostPort(host, fmt.Sprint(tcp.Port))
+}
+
+// Close stops serving and waits for what is under way to end.
+func (s *Server) Close() error {
+	s.close.Do(func() { close(s.closed) })
+	err := s.http.Close()
+	s.served.Wait()
+	if err != nil && !errors.Is(err, net.ErrClosed) {
+		return fmt.Errorf("graphsim: close: %w", err)
+	}
+	return nil
+}
+
+// URL is the root of Graph without a version, such as https://127.0.0.1:1234.
+func (s *Server) URL() string { return s.url }
+
+// AuthorityURL is the login root, for AZURE_AUTHORITY_HOST. It is the same origin as URL.
+func (s *Server) AuthorityURL() string { return s.url }
+
+// CAPEM is the certificate authority to trust, in PEM.
+func (s *Server) CAPEM() []byte { return append([]byte(nil), s.caPEM...) }
+
+// TenantID is the tenant's id.
+func (s *Server) TenantID() string { return s.tenantID }
+
+// ClientID is the id of the one registered application.
+func (s *Server) ClientID() string { return s.clientID }
+
+// ClientSecret is the application's secret.
+func (s *Server) ClientSecret() string { return s.clientSecret }
+
+// ExpiredClientSecret is a secret the application had; it is refused as expired.
+func (s *Server) ExpiredClientSecret() string { return "expired~" + s.clientSecret }
+
+// Users lists the ids of all users of the tenant.
+func (s *Server) Users() []string {
+	ids := make([]string, len(s.model.userIDs))
+	for i, id := range s.model.userIDs {
+		ids[i] = id.String()
+	}
+	return ids
+}
+
+// StopTraffic ends all changes but those that were asked for. Copies still on their way become visible in their time.
+func (s *Server) StopTraffic() {
+	m := s.model
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.advance(s.graphMillis())
+	m.stopped = true
+}
+
+// Quiet says that the traffic has stopped and every copy is visible: what Graph shows will not change any more.
+func (s *Server) Quiet() bool {
+	m := s.model
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.advance(s.graphMillis())
+	_, settled := m.quietAt()
+	return settled && len(m.pending) == 0
+}
+
+// QuietAt is when the last copy that is on its way becomes visible, by Config.Now. It moves as long as the traffic
+// goes on.
+func (s *Server) QuietAt() time.Time {
+	m := s.model
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.advance(s.graphMillis())
+	at, _ := m.quietAt()
+	return time.UnixMilli(at).Add(-s.cfg.DateSkew)
+}
+
+// graphNow is the time by Graph's clock.
+func (s *Server) graphNow() time.Time { return s.cfg.Now().Add(s.cfg.DateSkew) }
+
+func (s *Server) graphMillis() int64 { return s.graphNow().UnixMilli() }
+
+// requestDice is a stream of numbers for one request.
+func (s *Server) requestDice() dice {
+	return dice{mix(s.cfg.Seed, purposeRequest, s.requests.Add(1))}
+}

@@ -1,0 +1,160 @@
+package judge
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"math"
+	"strings"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// The parts of a position: Kafka Connect's key, and a flat JSON object.
+const (
+	positionFormat     = 1
+	positionVersion    = "version"
+	positionMarkPrefix = "mark."
+	positionDone       = "window.done"
+)
+
+// nothing is a bound that no window reaches.
+const nothing = math.MinInt64
+
+// position is one committed record of a user's position.
+type position struct {
+	timestamp int64 // of the record, Unix milliseconds
+	// marked is the latest mark that this record moved. A mark that stood there before says nothing of
+	// a window that was read since: the windows of the long rungs reach back behind the marks of the
+	// short ones.
+	marked int64
+	// done is the end of the last committed slice of the window in progress.
+	done int64
+}
+
+// positions holds each user's positions in the order of the topic.
+type positions struct {
+	config  *Config
+	byUser  map[string][]position
+	marks   map[string]map[string]int64 // the newest marks of each user, by rung
+	records int
+}
+
+func newPositions(config *Config) *positions {
+	return &positions{
+		config: config,
+		byUser: make(map[string][]position),
+		marks:  make(map[string]map[string]int64),
+	}
+}
+
+// read takes one record of the offsets topic. Records of other connectors and tenants are passed over.
+func (p *positions) read(record *kgo.Record, verdict *Verdict) {
+	user, ours := p.userOf(record.Key)
+	if !ours {
+		return
+	}
+	p.records++
+	if record.Value == nil {
+		delete(p.marks, user) // the position was given up; a later one starts anew
+		return
+	}
+	fields, err := parsePosition(record.Value)
+	if err != nil {
+		verdict.find(Undecodable, "position of user %s at %s/%d offset %d: %v",
+			user, record.Topic, record.Partition, record.Offset, err)
+		return
+	}
+	next := position{timestamp: record.Timestamp.UnixMilli(), marked: nothing, done: nothing}
+	if done, ok := fields[positionDone]; ok {
+		next.done = done
+	}
+	marks := make(map[string]int64)
+	for name, mark := range fields {
+		if !strings.HasPrefix(name, positionMarkPrefix) {
+			continue
+		}
+		marks[name] = mark
+		if before, had := p.marks[user][name]; !had || before != mark {
+			next.marked = max(next.marked, mark)
+		}
+	}
+	p.marks[user] = marks
+	p.byUser[user] = append(p.byUser[user], next)
+}
+
+// userOf reads the key ["<connector>",{"tenant":"…","user":"…"}].
+func (p *positions) userOf(key []byte) (string, bool) {
+	var parts []json.RawMessage
+	if json.Unmarshal(key, &parts) != nil || len(parts) != 2 {
+		return "", false
+	}
+	var connector string
+	var source struct {
+		Tenant string `json:"tenant"`
+		User   string `json:"user"`
+	}
+	if json.Unmarshal(parts[0], &connector) != nil || json.Unmarshal(parts[1], &source) != nil || source.User == "" {
+		return "", false
+	}
+	if p.config.ConnectorName != "" && connector != p.config.ConnectorName {
+		return "", false
+	}
+	if p.config.Tenant != "" && !strings.EqualFold(source.Tenant, p.config.Tenant) {
+		return "", false
+	}
+	user := source.User
+	if p.config.User != nil {
+		user = p.config.User(user)
+	}
+	return strings.ToLower(user), true
+}
+
+// parsePosition returns the whole numbers of a position.
+func parsePosition(value []byte) (map[string]int64, error) {
+	decoder := json.NewDecoder(bytes.NewReader(value))
+	decoder.UseNumber()
+	var object map[string]any
+	if err := decoder.Decode(&object); err != nil || object == nil {
+		return nil, errors.New("the value is no JSON object")
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("something follows the value's JSON object")
+	}
+	fields := make(map[string]int64, len(object))
+	for name, value := range object {
+		switch value := value.(type) {
+		case map[string]any, []any:
+			return nil, errors.New("the value is not flat")
+		case json.Number:
+			number, err := value.Int64()
+			if err != nil && (name == positionDone || strings.HasPrefix(name, positionMarkPrefix)) {
+				return nil, errors.New("a time in the value is no whole number")
+			}
+			fields[name] = number
+		default:
+			if name == positionDone || strings.HasPrefix(name, positionMarkPrefix) {
+				return nil, errors.New("a time in the value is no number")
+			}
+		}
+	}
+	if fields[positionVersion] != positionFormat {
+		return nil, errors.New("the value is not of format version 1")
+	}
+	return fields, nil
+}
+
+// committed returns when the window of a showing was committed, in Unix milliseconds: the timestamp of
+// the user's first position since the showing that covers the window's end. False if none ever did.
+//
+// Timestamps are cut to milliseconds, so a position of the showing's own millisecond counts as later.
+// Taking it as the commit can only bring the commit forward, which is the strict side.
+func (p *positions) committed(user string, at, to int64) (int64, bool) {
+	for _, next := range p.byUser[user] {
+		if next.timestamp >= at && max(next.marked, next.done) >= to {
+			return next.timestamp, true
+		}
+	}
+	return 0, false
+}

@@ -1,0 +1,196 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/teams-kafka/connector/sink"
+)
+
+// Group shares the tenants between all processes of one connector, by Kafka's consumer group
+// protocol: every process subscribes to the offsets topic, and a tenant belongs to whoever holds the
+// partition that murmur2 gives for its id. The group decides who should write; that nobody else can is
+// held by the transactional id (invariant 4).
+type Group struct {
+	// Client are the options that reach the cluster.
+	Client []kgo.Opt
+	// Name is the consumer group, Topic the offsets topic.
+	Name, Topic    string
+	SessionTimeout time.Duration
+	Tenants        []*Tenant
+	Log            *slog.Logger
+	Metrics        *Metrics
+
+	mu     sync.Mutex
+	joined bool
+}
+
+// Joined tells whether this process is a member of the group.
+func (g *Group) Joined() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.joined
+}
+
+// Run takes part in the group until the context ends, and returns nil when every stream has come to an
+// orderly end and the group is left.
+func (g *Group) Run(ctx context.Context) error {
+	for ctx.Err() == nil {
+		err := g.membership(ctx)
+		if ctx.Err() != nil || err == nil {
+			return nil
+		}
+		g.Log.Warn("membership ended and begins anew", "error", err)
+		timer := time.NewTimer(time.Second)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+		case <-timer.C:
+		}
+	}
+	return nil
+}
+
+// membership is one life as a member: from joining to leaving, or to being fenced, after which whoever
+// holds the tenant now must be found out by joining again.
+func (g *Group) membership(ctx context.Context) error {
+	ctx, leave := context.WithCancelCause(ctx)
+	defer leave(nil)
+	running := &streams{group: g, ctx: ctx, leave: leave, running: make(map[*Tenant]stream)}
+
+	opts := append([]kgo.Opt{}, g.Client...)
+	opts = append(opts,
+		kgo.ConsumerGroup(g.Name),
+		kgo.ConsumeTopics(g.Topic),
+		kgo.DisableAutoCommit(),
+		kgo.SessionTimeout(g.SessionTimeout),
+		kgo.HeartbeatInterval(max(50*time.Millisecond, g.SessionTimeout/5)),
+		kgo.RebalanceTimeout(max(g.SessionTimeout, 30*time.Second)),
+		// Cooperative: a tenant that stays where it is does not notice that another one moves.
+		kgo.Balancers(kgo.CooperativeStickyBalancer()),
+		kgo.OnPartitionsAssigned(func(_ context.Context, cl *kgo.Client, assigned map[string][]int32) {
+			running.assigned(cl, assigned[g.Topic])
+		}),
+		kgo.OnPartitionsRevoked(func(_ context.Context, _ *kgo.Client, revoked map[string][]int32) {
+			if len(revoked[g.Topic]) > 0 {
+				running.revoked(revoked[g.Topic])
+			}
+		}),
+		kgo.OnPartitionsLost(func(_ context.Context, _ *kgo.Client, lost map[string][]int32) {
+			if len(lost[g.Topic]) > 0 {
+				running.revoked(lost[g.Topic])
+			}
+		}),
+	)
+	cl, err := kgo.NewClient(opts...)
+	if err != nil {
+		return fmt.Errorf("worker: join the group: %w", err)
+	}
+	// Only membership is wanted: no record is fetched.
+	cl.PauseFetchTopics(g.Topic)
+
+	<-ctx.Done()
+	running.revoked(nil)
+	left, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	if err := cl.LeaveGroupContext(left); err != nil {
+		g.Log.Warn("leaving the group failed, the others wait for the session timeout", "error", err)
+	}
+	cl.Close()
+	g.setJoined(false)
+	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	return nil
+}
+
+func (g *Group) setJoined(joined bool) {
+	g.mu.Lock()
+	g.joined = joined
+	g.mu.Unlock()
+}
+
+// streams are the tenants that run in this process.
+type streams struct {
+	group *Group
+	ctx   context.Context
+	leave context.CancelCauseFunc
+
+	mu      sync.Mutex
+	running map[*Tenant]stream
+}
+
+type stream struct {
+	partition int32
+	cancel    context.CancelFunc
+	ended     chan struct{}
+}
+
+// assigned starts the tenants whose partitions came.
+func (s *streams) assigned(cl *kgo.Client, partitions []int32) {
+	s.group.setJoined(true)
+	count, err := partitionCount(s.ctx, cl, s.group.Topic)
+	if err != nil {
+		s.leave(fmt.Errorf("worker: count the partitions of %s: %w", s.group.Topic, err))
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, t := range s.group.Tenants {
+		partition := int32(sink.PartitionOf([]byte(t.cfg.Tenant), count))
+		if _, runs := s.running[t]; !runs && slices.Contains(partitions, partition) {
+			s.running[t] = s.start(t, partition)
+		}
+	}
+	if len(s.running) == 0 {
+		s.group.Log.Info("spare: no tenant belongs to this process")
+	}
+}
+
+func (s *streams) start(t *Tenant, partition int32) stream {
+	ctx, cancel := context.WithCancel(s.ctx)
+	ended := make(chan struct{})
+	s.group.Metrics.owned.Inc()
+	go func() {
+		defer close(ended)
+		defer s.group.Metrics.owned.Dec()
+		if err := t.Run(ctx); err != nil {
+			s.leave(err)
+		}
+	}()
+	return stream{partition: partition, cancel: cancel, ended: ended}
+}
+
+// revoked stops the tenants whose partitions went, all of them for nil, and returns when they have
+// committed what they had: only then does their next owner start.
+func (s *streams) revoked(partitions []int32) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for t, running := range s.running {
+		if partitions == nil || slices.Contains(partitions, running.partition) {
+			running.cancel()
+			<-running.ended
+			delete(s.running, t)
+		}
+	}
+}
+
+// partitionCount asks how many partitions a topic has.
+func partitionCount(ctx context.Context, cl *kgo.Client, topic string) (int, error) {
+	details, err := kadm.NewClient(cl).ListTopics(ctx, topic)
+	if err == nil {
+		err = details.Error()
+	}
+	if err != nil {
+		return 0, err
+	}
+	return len(details[topic].Partitions), nil
+}

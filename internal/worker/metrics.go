@@ -1,0 +1,129 @@
+package worker
+
+import (
+	"errors"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"github.com/teams-kafka/connector/sink"
+)
+
+// The outcomes of an item.
+const (
+	outcomeWritten    = "written"
+	outcomeSeen       = "seen"
+	outcomeSuperseded = "superseded"
+	outcomeDeadLetter = "dead-letter"
+	outcomeExcluded   = "excluded"
+)
+
+// Metrics are what the worker counts.
+type Metrics struct {
+	items         *prometheus.CounterVec
+	outside       prometheus.Counter
+	latency       prometheus.Histogram
+	commits       *prometheus.CounterVec
+	commitSeconds prometheus.Histogram
+	sessions      *prometheus.CounterVec
+	indexSize     prometheus.Gauge
+	evicted       prometheus.Gauge
+	rebuildTime   prometheus.Gauge
+	rebuildCount  prometheus.Gauge
+	owned         prometheus.Gauge
+}
+
+// NewMetrics makes the metrics and registers them; a nil registerer leaves them unregistered.
+func NewMetrics(reg prometheus.Registerer) *Metrics {
+	f := promauto.With(reg)
+	m := &Metrics{
+		items: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "teams_connector_items_total",
+			Help: "Items that Graph showed, by what became of them (written, seen, superseded, dead-letter, excluded).",
+		}, []string{"outcome"}),
+		outside: f.NewCounter(prometheus.CounterOpts{
+			Name: "teams_connector_items_outside_window_total",
+			Help: "Items whose time lies outside the window they were asked for. They are kept.",
+		}),
+		latency: f.NewHistogram(prometheus.HistogramOpts{
+			Name:    "teams_connector_message_latency_seconds",
+			Help:    "From a version's last modification to the commit that made it visible in Kafka.",
+			Buckets: prometheus.ExponentialBuckets(0.5, 2.5, 16),
+		}),
+		commits: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "teams_connector_commits_total",
+			Help: "Transactions that held anything, by outcome (ok, failed).",
+		}, []string{"outcome"}),
+		commitSeconds: f.NewHistogram(prometheus.HistogramOpts{
+			Name:    "teams_connector_commit_duration_seconds",
+			Help:    "Time from asking for a commit to its end.",
+			Buckets: prometheus.ExponentialBuckets(0.001, 2, 16),
+		}),
+		sessions: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "teams_connector_sessions_ended_total",
+			Help: "Writer sessions that ended by a failure and were begun again from the topic, by cause (fenced, topic, other).",
+		}, []string{"cause"}),
+		indexSize: f.NewGauge(prometheus.GaugeOpts{
+			Name: "teams_connector_index_entries",
+			Help: "Messages in the index of written versions.",
+		}),
+		evicted: f.NewGauge(prometheus.GaugeOpts{
+			Name: "teams_connector_index_evicted",
+			Help: "Messages forgotten by the index for want of room since it was rebuilt. Each can cost a duplicate.",
+		}),
+		rebuildTime: f.NewGauge(prometheus.GaugeOpts{
+			Name: "teams_connector_rebuild_seconds",
+			Help: "How long the last rebuild of the index took.",
+		}),
+		rebuildCount: f.NewGauge(prometheus.GaugeOpts{
+			Name: "teams_connector_rebuild_records",
+			Help: "Records read by the last rebuild of the index.",
+		}),
+		owned: f.NewGauge(prometheus.GaugeOpts{
+			Name: "teams_connector_tenants_owned",
+			Help: "Tenants whose stream runs in this process; 0 is a spare.",
+		}),
+	}
+	for _, outcome := range []string{outcomeWritten, outcomeSeen, outcomeSuperseded, outcomeDeadLetter, outcomeExcluded} {
+		m.items.WithLabelValues(outcome)
+	}
+	for _, outcome := range []string{"ok", "failed"} {
+		m.commits.WithLabelValues(outcome)
+	}
+	return m
+}
+
+func (m *Metrics) item(outcome string) { m.items.WithLabelValues(outcome).Inc() }
+
+func (m *Metrics) index(x *sink.Index) {
+	m.indexSize.Set(float64(x.Len()))
+	m.evicted.Set(float64(x.Evicted()))
+}
+
+func (m *Metrics) rebuild(r sink.Rebuilt, x *sink.Index) {
+	m.rebuildTime.Set(r.Seconds)
+	m.rebuildCount.Set(float64(r.Records))
+	m.index(x)
+}
+
+// committed records a commit; times are the version times, in milliseconds, of what it made visible.
+func (m *Metrics) committed(outcome string, times []int64, took time.Duration) {
+	m.commits.WithLabelValues(outcome).Inc()
+	m.commitSeconds.Observe(took.Seconds())
+	now := time.Now()
+	for _, t := range times {
+		m.latency.Observe(now.Sub(time.UnixMilli(t)).Seconds())
+	}
+}
+
+func (m *Metrics) sessionEnded(err error) {
+	cause := "other"
+	switch {
+	case errors.Is(err, sink.ErrFenced):
+		cause = "fenced"
+	case errors.Is(err, sink.ErrTopic):
+		cause = "topic"
+	}
+	m.sessions.WithLabelValues(cause).Inc()
+}

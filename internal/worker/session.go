@@ -1,0 +1,332 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/teams-kafka/connector/offsets"
+	"github.com/teams-kafka/connector/sink"
+	"github.com/teams-kafka/connector/source"
+	"github.com/teams-kafka/connector/transform"
+)
+
+// session is one writer's life: from the moment it has fenced its predecessor to its first failure or
+// its orderly end. Nothing of its memory outlives it: the next session reads the topic (invariant 5).
+type session struct {
+	cfg    Config
+	log    *slog.Logger
+	writer *sink.Writer
+	poller *source.Poller
+
+	// mu guards all below, and the writer: from admission to produce, items keep their order.
+	mu         sync.Mutex
+	index      *sink.Index
+	converter  transform.Converter
+	dirty      map[string]offsets.Position // finished since the last commit
+	positions  map[string]offsets.Position // of all users, for the horizon
+	records    int                         // since the last commit
+	times      []int64                     // of the versions written since the last commit
+	letters    int                         // dead letters since the last commit,
+	lastLetter string                      // and why the last of them is one
+	full       chan struct{}               // asks for a commit before the interval is over
+}
+
+// newSession fences the predecessor and reads back positions and versions.
+func newSession(ctx context.Context, cfg Config, log *slog.Logger) (s *session, err error) {
+	if cfg.Writer.Limits, err = EnsureTopics(ctx, cfg); err != nil {
+		return nil, err
+	}
+	writer, err := sink.OpenWriter(ctx, cfg.Writer)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			writer.Close()
+		}
+	}()
+	topics := cfg.Writer.Topics
+	stored, err := offsets.Read(ctx, cfg.Writer.Client, topics.Offsets, cfg.Name, cfg.Tenant, cfg.RebuildTimeout)
+	if err != nil {
+		return nil, err
+	}
+	s = &session{
+		cfg:       cfg,
+		log:       log,
+		writer:    writer,
+		index:     sink.NewIndex(cfg.Tenant, cfg.IndexMaxEntries),
+		dirty:     make(map[string]offsets.Position),
+		positions: make(map[string]offsets.Position),
+		full:      make(chan struct{}, 1),
+	}
+	for _, loser := range stored.Losers {
+		writer.WritePosition(loser)
+	}
+	now := time.Now()
+	for _, user := range cfg.Users {
+		p, known := stored.Positions[user]
+		if !known {
+			// Written at once, so that a relative start stays where it was if the process
+			// dies before the first slice is done.
+			p = offsets.Position{Start: cfg.Start.Resolve(now)}
+			s.dirty[user] = p
+		}
+		s.positions[user] = p
+	}
+
+	since := s.horizon(now)
+	rebuilt, err := sink.Rebuild(ctx, cfg.Writer.Client, topics, s.index, since, cfg.RebuildTimeout)
+	if err != nil {
+		return nil, err
+	}
+	cfg.Metrics.rebuild(rebuilt, s.index)
+	log.Info("index is rebuilt from the topic", "records", rebuilt.Records, "foreign", rebuilt.Foreign,
+		"messages", s.index.Len(), "since", since.UTC(), "seconds", rebuilt.Seconds,
+		"users", len(cfg.Users), "positions", len(stored.Positions))
+
+	s.poller = source.NewPoller(source.PollerConfig{
+		Client: cfg.Client, Ladder: cfg.Ladder, Query: cfg.Query, PageSize: cfg.PageSize,
+		Settle: cfg.Settle, InFlight: cfg.InFlight,
+		Deliver: s.deliver, Log: log, Metrics: cfg.SourceMetrics,
+	}, s.positions)
+	return s, nil
+}
+
+// horizon is the oldest instant that any window can still ask for, at most IndexHorizon back.
+func (s *session) horizon(now time.Time) time.Time {
+	oldest := now.UnixMilli()
+	for _, p := range s.positions {
+		oldest = min(oldest, s.cfg.Ladder.Oldest(p))
+	}
+	return time.UnixMilli(max(oldest, now.Add(-s.cfg.IndexHorizon).UnixMilli()))
+}
+
+// run polls and commits until the context ends, which is an orderly end and gives nil, or something
+// fails.
+func (s *session) run(ctx context.Context) error {
+	defer s.writer.Close()
+	group, running := errgroup.WithContext(ctx)
+	group.Go(func() error { return s.poller.Run(running) })
+	group.Go(func() error { return s.commitLoop(running) })
+	err := group.Wait()
+	if err != nil && ctx.Err() == nil {
+		return err
+	}
+	// Polls have ended. What they brought is whole up to its last delivery, so it is committed and
+	// not thrown away: a window that was cut short simply has no position in it.
+	finish, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.FinishTimeout)
+	defer cancel()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.commit(finish); err != nil {
+		return errors.Join(err, s.writer.Abort(finish))
+	}
+	return nil
+}
+
+// commitLoop commits whenever the interval is over or a transaction is full.
+func (s *session) commitLoop(ctx context.Context) error {
+	tick := time.NewTicker(s.cfg.CommitInterval)
+	defer tick.Stop()
+	sweep := time.NewTicker(sweepInterval)
+	defer sweep.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-sweep.C:
+			s.sweep()
+			continue
+		case <-s.full:
+		case <-tick.C:
+		}
+		s.mu.Lock()
+		// Not cut off by the end of the context: a commit whose outcome is unknown costs a rebuild.
+		finish, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.Writer.TransactionTimeout)
+		err := s.commit(finish)
+		cancel()
+		s.mu.Unlock()
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// sweepInterval is how often the index forgets what no window can ask for any more.
+const sweepInterval = time.Minute
+
+func (s *session) sweep() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.index.Sweep(s.horizon(time.Now()).UnixMilli())
+	s.cfg.Metrics.index(s.index)
+}
+
+// commit makes the records since the last commit visible, together with the positions that stand for
+// them. The caller holds mu.
+func (s *session) commit(ctx context.Context) error {
+	for user, p := range s.dirty {
+		key := offsets.Key{Connector: s.cfg.Name, Tenant: s.cfg.Tenant, User: user}
+		s.writer.WritePosition(offsets.Record(s.cfg.Writer.Topics.Offsets, key, p))
+	}
+	began := time.Now()
+	if err := s.writer.Commit(ctx); err != nil {
+		s.cfg.Metrics.committed("failed", nil, time.Since(began))
+		return err
+	}
+	if s.records > 0 || len(s.dirty) > 0 {
+		s.cfg.Metrics.committed("ok", s.times, time.Since(began))
+	}
+	if s.letters > 0 {
+		s.log.Warn("items went to the dead letters", "items", s.letters, "last", s.lastLetter)
+	}
+	clear(s.dirty)
+	s.records, s.times, s.letters = 0, s.times[:0], 0
+	return nil
+}
+
+// deliver takes a page from the source into the open transaction.
+func (s *session) deliver(ctx context.Context, d source.Delivery) error {
+	// What concerns an item alone is done before the lock.
+	items := make([]item, len(d.Items))
+	for i, raw := range d.Items {
+		items[i] = identify(raw)
+	}
+
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range items {
+		if err := s.admit(ctx, &items[i], d); err != nil {
+			return err
+		}
+	}
+	if d.Position != nil {
+		s.dirty[d.User] = *d.Position
+		s.positions[d.User] = *d.Position
+	}
+	if s.records >= s.cfg.CommitRecords {
+		select {
+		case s.full <- struct{}{}:
+		default:
+		}
+	}
+	return nil
+}
+
+// item is what is known of an item before it is decoded.
+type item struct {
+	raw      []byte
+	identity transform.Identity
+	err      error // it has no identity
+}
+
+func identify(raw []byte) item {
+	identity, err := transform.Identify(raw)
+	return item{raw: raw, identity: identity, err: err}
+}
+
+// admit writes an item unless the topic holds it, or something newer of the same message, already.
+// It may enter the index only when its record is in the transaction (invariants 1, 2, 3).
+func (s *session) admit(ctx context.Context, it *item, d source.Delivery) error {
+	m := s.cfg.Metrics
+	if s.cfg.Policy.Excludes(it.identity.ChatID) {
+		m.item(outcomeExcluded)
+		return nil
+	}
+	if it.err != nil {
+		return s.bury(ctx, it, sink.Letter{Stage: "identify", Reason: it.err.Error()})
+	}
+	if t := it.identity.Version.Time; t < d.From || t >= d.To {
+		m.outside.Inc() // kept all the same
+	}
+	key := s.index.MessageKey(it.identity)
+	switch s.index.Check(key, it.identity.Version) {
+	case sink.Seen:
+		m.item(outcomeSeen)
+		return nil
+	case sink.Superseded:
+		m.item(outcomeSuperseded)
+		return nil
+	}
+	record, err := s.record(it)
+	if err != nil {
+		return s.bury(ctx, it, sink.Letter{Stage: "transform", Reason: err.Error(), Ordered: true})
+	}
+	if !s.writer.Fits(record) {
+		return s.bury(ctx, it, sink.Letter{Stage: "produce", Ordered: true,
+			Reason: fmt.Sprintf("the record is larger than the topic's max.message.bytes, %d", s.cfg.Writer.Limits.OutputBytes)})
+	}
+	if err := s.writer.Write(ctx, record); err != nil {
+		return err
+	}
+	s.index.Put(key, it.identity.Version)
+	m.item(outcomeWritten)
+	s.records++
+	s.times = append(s.times, it.identity.Version.Time)
+	return nil
+}
+
+// record converts and encodes an item.
+func (s *session) record(it *item) (*kgo.Record, error) {
+	message, eventType, err := s.converter.Message(it.raw, s.cfg.Policy)
+	if err != nil {
+		return nil, err
+	}
+	value, err := s.cfg.Encoder.Append(nil, message)
+	if err != nil {
+		return nil, err
+	}
+	headers := transform.Headers(s.cfg.Tenant, it.identity, eventType, s.cfg.Encoder.ContentType())
+	record := &kgo.Record{
+		Topic:   s.cfg.Writer.Topics.Output,
+		Key:     []byte(it.identity.ChatID),
+		Value:   value,
+		Headers: make([]kgo.RecordHeader, len(headers)),
+	}
+	for i, h := range headers {
+		record.Headers[i] = kgo.RecordHeader{Key: h.Key, Value: h.Value}
+	}
+	record.Timestamp = time.Now()
+	if !s.cfg.IngestTimestamp {
+		record.Timestamp = time.UnixMilli(it.identity.Version.Time)
+	}
+	return record, nil
+}
+
+// bury writes an item to the dead letters, once, whole but for what the policy leaves out.
+func (s *session) bury(ctx context.Context, it *item, letter sink.Letter) error {
+	letter.Raw, letter.Value = it.raw, transform.DeadLetter(it.raw, s.cfg.Policy)
+	letter.Identity = it.identity
+	letter.When = time.Now()
+	name := letter.Name()
+	if !letter.Ordered && s.index.CheckLetter(name) {
+		s.cfg.Metrics.item(outcomeSeen)
+		return nil
+	}
+	record := letter.Record(s.cfg.Writer.Topics.DeadLetters, s.cfg.Tenant)
+	if !s.writer.Fits(record) {
+		// Invariant 1: what fits nowhere keeps its user where it is.
+		return &source.Refusal{Err: fmt.Errorf("%w: %d bytes, the topic takes %d",
+			sink.ErrLetterTooLarge, len(record.Value), s.cfg.Writer.Limits.LetterBytes)}
+	}
+	if err := s.writer.Write(ctx, record); err != nil {
+		return err
+	}
+	if letter.Ordered {
+		s.index.Put(s.index.MessageKey(it.identity), it.identity.Version)
+	} else {
+		s.index.PutLetter(name, letter.When)
+	}
+	s.cfg.Metrics.item(outcomeDeadLetter)
+	s.records++
+	s.letters++
+	s.lastLetter = letter.Stage + ": " + letter.Reason
+	return nil
+}

@@ -1,0 +1,180 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/cenkalti/backoff/v4"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/teams-kafka/connector/schema"
+	"github.com/teams-kafka/connector/sink"
+	"github.com/teams-kafka/connector/source"
+	"github.com/teams-kafka/connector/transform"
+)
+
+// Start tells where the stream of a user without a position begins, seen from now.
+type Start interface {
+	Resolve(now time.Time) int64
+}
+
+// Config is what one tenant's stream needs.
+type Config struct {
+	// Name is the connector's name, Tenant the tenant id.
+	Name, Tenant string
+
+	Client   *source.Client
+	Ladder   source.Ladder
+	Query    source.Query
+	Users    []string
+	Start    Start
+	PageSize int
+	InFlight int
+	// Settle is how far windows stay behind the clocks.
+	Settle time.Duration
+
+	Policy  transform.Policy
+	Encoder schema.Encoder
+	// IngestTimestamp gives records the time of writing instead of the event's.
+	IngestTimestamp bool
+
+	// Writer's limits are found anew by each session.
+	Writer          sink.WriterConfig
+	CommitInterval  time.Duration
+	CommitRecords   int
+	IndexHorizon    time.Duration
+	IndexMaxEntries int
+	RebuildTimeout  time.Duration
+	// FinishTimeout bounds the last commit of an orderly end.
+	FinishTimeout time.Duration
+
+	Metrics       *Metrics
+	SourceMetrics *source.Metrics
+}
+
+// EnsureTopics creates and checks the topics. With event time the output topic must keep a record for
+// as long as its version can still be asked for.
+func EnsureTopics(ctx context.Context, cfg Config) (sink.Limits, error) {
+	topics := cfg.Writer.Topics
+	if !cfg.IngestTimestamp {
+		now := time.Now()
+		first := now.Sub(time.UnixMilli(cfg.Start.Resolve(now)))
+		// A mark can be up to a rung old when its rung is due, and the rung reaches back its
+		// length from there.
+		topics.NeededRetention = max(first, 2*cfg.Ladder.Longest()+cfg.Ladder.Interval())
+	}
+	cl, err := kgo.NewClient(cfg.Writer.Client...)
+	if err != nil {
+		return sink.Limits{}, err
+	}
+	defer cl.Close()
+	return sink.EnsureTopics(ctx, kadm.NewClient(cl), topics)
+}
+
+// Phase is what a tenant's stream is doing.
+type Phase string
+
+// The phases.
+const (
+	Idle     Phase = "idle"     // another process runs the tenant, or none yet
+	Starting Phase = "starting" // fencing the predecessor and reading the topic back
+	Polling  Phase = "polling"
+	Failing  Phase = "failing" // waiting before it starts over
+)
+
+// State is what an operator wants to know of a tenant's stream.
+type State struct {
+	Tenant string
+	Phase  Phase
+	Since  time.Time
+	// Err is why the last session ended; nil once one runs.
+	Err    error
+	Source source.Status
+}
+
+// Tenant runs one tenant's stream in this process.
+type Tenant struct {
+	cfg Config
+	log *slog.Logger
+
+	mu      sync.Mutex
+	state   State
+	session *session
+}
+
+// NewTenant makes a stream that does nothing until Run.
+func NewTenant(cfg Config, log *slog.Logger) *Tenant {
+	return &Tenant{cfg: cfg, log: log.With("tenant", cfg.Tenant),
+		state: State{Tenant: cfg.Tenant, Phase: Idle, Since: time.Now()}}
+}
+
+// State returns a snapshot.
+func (t *Tenant) State() State {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	state := t.state
+	if t.session != nil {
+		state.Source = t.session.poller.Status()
+	}
+	return state
+}
+
+func (t *Tenant) enter(phase Phase, s *session, err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.state.Phase, t.state.Since, t.session = phase, time.Now(), s
+	if phase != Starting { // what failed last stays in sight until polling works again
+		t.state.Err = err
+	}
+}
+
+// Run streams until the context ends, and then returns nil. Whatever fails, the memory of it is thrown
+// away and the stream starts over from the topic; only being fenced (sink.ErrFenced) is returned, because
+// whether the tenant is still this process's must be settled first.
+func (t *Tenant) Run(ctx context.Context) error {
+	pause := backoff.NewExponentialBackOff(backoff.WithInitialInterval(250*time.Millisecond),
+		backoff.WithMaxInterval(30*time.Second), backoff.WithMaxElapsedTime(0))
+	defer t.enter(Idle, nil, nil)
+	for {
+		t.enter(Starting, nil, nil)
+		began := time.Now()
+		err := t.once(ctx)
+		if ctx.Err() != nil {
+			if err != nil && !errors.Is(err, context.Canceled) {
+				t.log.Warn("the last transaction could not be finished, the next writer aborts it", "error", err)
+			}
+			return nil
+		}
+		t.cfg.Metrics.sessionEnded(err)
+		if errors.Is(err, sink.ErrFenced) {
+			return err
+		}
+		if time.Since(began) > time.Minute {
+			pause.Reset()
+		}
+		wait := pause.NextBackOff()
+		t.enter(Failing, nil, err)
+		t.log.Error("stream failed and starts over from the topic", "error", err, "retry_in", wait.Round(time.Millisecond))
+		timer := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return nil
+		case <-timer.C:
+		}
+	}
+}
+
+func (t *Tenant) once(ctx context.Context) error {
+	s, err := newSession(ctx, t.cfg, t.log)
+	if err != nil {
+		return err
+	}
+	t.enter(Polling, s, nil)
+	t.log.Info("polling", "users", len(t.cfg.Users), "interval", t.cfg.Ladder.Interval())
+	return s.run(ctx)
+}

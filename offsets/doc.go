@@ -1,0 +1,14 @@
+// Package offsets keeps the position of each polled user.
+//
+// A [Position] says how far a user's stream has been read: one mark per rung of the lookback ladder
+// and, while one is under way, the window in progress. It is stored in a compacted topic in Kafka
+// Connect's own format, so that Connect's tools and any Kafka client can read it: the key is
+// ["<name>",{"tenant":"…","user":"…"}], the value a flat JSON object of primitives, a null value
+// means that there is no position.
+//
+// The package promises that a position which was written by any earlier version is read for ever,
+// and that keys are compared by what they say, not by their bytes.
+//
+// It knows nothing of Graph or HTTP, and it does not write: the records it makes are produced by the
+// sink, in the transaction that holds the messages they speak of.
+package offsets

@@ -1,0 +1,89 @@
+package offsets
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/teams-kafka/connector/internal/tail"
+)
+
+// Stored is what the offsets topic says of one tenant.
+type Stored struct {
+	// Positions holds the users that have one.
+	Positions map[string]Position
+	// Losers are keys that say the same as another key and lost against it. They are to be
+	// tombstoned, so that no reader can take them for the truth.
+	Losers []*kgo.Record
+}
+
+// Read reads the positions of one connector and tenant from the offsets topic.
+//
+// A user can stand under several keys: other writers space their JSON differently, and when
+// partitions are added the same key moves. Of those the record with the newest timestamp wins,
+// tombstones included.
+func Read(ctx context.Context, client []kgo.Opt, topic, connector, tenant string, patience time.Duration) (Stored, error) {
+	newest := make(map[string]map[slot]*kgo.Record) // by user, then by where it stands
+	_, err := tail.Read(ctx, tail.Config{Client: client, Topics: []tail.Topic{{Name: topic}}, Patience: patience},
+		func(r *kgo.Record) error {
+			key, err := ParseKey(r.Key)
+			if err != nil || key.Connector != connector || key.Tenant != tenant {
+				return nil // another connector's, or another tenant's
+			}
+			if newest[key.User] == nil {
+				newest[key.User] = make(map[slot]*kgo.Record)
+			}
+			newest[key.User][slot{r.Partition, string(r.Key)}] = r
+			return nil
+		})
+	if err != nil {
+		return Stored{}, fmt.Errorf("offsets: read positions: %w", err)
+	}
+
+	stored := Stored{Positions: make(map[string]Position)}
+	for user, slots := range newest {
+		var winner *kgo.Record
+		for _, r := range slots {
+			if winner == nil || r.Timestamp.After(winner.Timestamp) ||
+				r.Timestamp.Equal(winner.Timestamp) && later(r, winner) {
+				winner = r
+			}
+		}
+		for _, r := range slots {
+			if r != winner && r.Value != nil {
+				stored.Losers = append(stored.Losers, &kgo.Record{Topic: topic, Partition: r.Partition, Key: r.Key})
+			}
+		}
+		if winner.Value == nil {
+			continue
+		}
+		p, err := ParseValue(winner.Value)
+		if err != nil {
+			return Stored{}, fmt.Errorf("offsets: position of user %s (partition %d, offset %d): %w",
+				user, winner.Partition, winner.Offset, err)
+		}
+		stored.Positions[user] = p
+	}
+	return stored, nil
+}
+
+// slot is a place where compaction keeps a record of its own.
+type slot struct {
+	partition int32
+	key       string
+}
+
+// later breaks a tie of timestamps in a way that every reader repeats.
+func later(a, b *kgo.Record) bool {
+	if a.Partition != b.Partition {
+		return a.Partition > b.Partition
+	}
+	return a.Offset > b.Offset
+}
+
+// Record makes the record that stores a position.
+func Record(topic string, key Key, p Position) *kgo.Record {
+	return &kgo.Record{Topic: topic, Key: key.Bytes(), Value: p.Value()}
+}

@@ -1,0 +1,21 @@
+// Package schema is the record the connector writes: its Avro schema, the Go types generated from
+// it, its encoding, and its registration with a schema registry.
+//
+// It promises that every property of Graph's chatMessage (v1.0) has a named, typed, documented and
+// defaulted field in chat_message.avsc; that what is registered is that text itself, because text
+// made from the generated types would have lost its defaults and documentation; and that a schema
+// is only ever registered if readers of older and of newer records can live with it
+// (FULL_TRANSITIVE).
+//
+// A change of chat_message.avsc may add a field with a default and nothing else. Afterwards run
+// go generate in this folder; a test fails while the generated files are older than the schema.
+//
+// A dead letter has no schema: it is the item itself, the JSON that Graph sent, with headers that
+// say why it could not become a record.
+//
+// The package must not know where records come from (Graph's HTTP, JSON) nor how they are produced.
+// It encodes only. Nothing in the running connector decodes Avro, because the encoding library has
+// open advisories on its decoding side; tests decode with an independent library.
+package schema
+
+//go:generate go run ./internal/gen

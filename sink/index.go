@@ -1,0 +1,150 @@
+package sink
+
+import (
+	"encoding/binary"
+	"hash/maphash"
+	"slices"
+	"strconv"
+
+	"github.com/teams-kafka/connector/transform"
+)
+
+// Index knows the newest version of every message that stands in the topic, as far back as its
+// horizon reaches. It is not safe for concurrent use.
+type Index struct {
+	tenant  string
+	seeds   [2]maphash.Seed
+	entries map[Key]entry
+	odd     map[Key]string // etags that are no plain decimal, which an entry cannot hold
+	most    int
+	evicted int
+}
+
+// Key is a 128-bit hash of what names a message: tenant id, chatId and id.
+type Key [16]byte
+
+// entry is a version in 16 bytes.
+type entry struct {
+	time int64
+	etag uint64
+}
+
+// Verdict is what the index says of a version.
+type Verdict int
+
+const (
+	// New is a message not seen before, or a newer version of one that was.
+	New Verdict = iota
+	// Seen is the version that was written last.
+	Seen
+	// Superseded is older than the version that was written last.
+	Superseded
+)
+
+// NewIndex makes an empty index for one tenant that holds at most so many messages.
+func NewIndex(tenant string, most int) *Index {
+	return &Index{
+		tenant:  tenant,
+		seeds:   [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()},
+		entries: make(map[Key]entry),
+		odd:     make(map[Key]string),
+		most:    most,
+	}
+}
+
+// MessageKey is the key of a message.
+func (x *Index) MessageKey(id transform.Identity) Key { return x.key("message", id.ChatID, id.ID) }
+
+// LetterKey is the key of a dead letter that has no version to be ordered by, made from the name that
+// its record carries.
+func (x *Index) LetterKey(name string) Key { return x.key("letter", name, "") }
+
+func (x *Index) key(kind, a, b string) (k Key) {
+	for i, seed := range x.seeds {
+		var h maphash.Hash
+		h.SetSeed(seed)
+		for _, part := range [...]string{kind, x.tenant, a, b} {
+			var length [4]byte
+			binary.LittleEndian.PutUint32(length[:], uint32(len(part)))
+			h.Write(length[:])
+			h.WriteString(part)
+		}
+		binary.LittleEndian.PutUint64(k[i*8:], h.Sum64())
+	}
+	return k
+}
+
+// Check compares a version with the newest one written.
+func (x *Index) Check(k Key, v transform.Version) Verdict {
+	e, ok := x.entries[k]
+	if !ok {
+		return New
+	}
+	switch v.Compare(x.version(k, e)) {
+	case 0:
+		return Seen
+	case -1:
+		return Superseded
+	default:
+		return New
+	}
+}
+
+// Put records that a version was written. Only a strictly newer one may be put (invariant 3); any
+// other is left out, which is what reading a topic back needs.
+func (x *Index) Put(k Key, v transform.Version) {
+	if x.Check(k, v) != New {
+		return
+	}
+	if _, known := x.entries[k]; !known && len(x.entries) >= x.most {
+		x.evict()
+	}
+	x.entries[k] = entry{time: v.Time, etag: v.Number()}
+	if plain(v) {
+		delete(x.odd, k)
+	} else {
+		x.odd[k] = v.ETag
+	}
+}
+
+func (x *Index) version(k Key, e entry) transform.Version {
+	if etag, ok := x.odd[k]; ok {
+		return transform.Version{Time: e.time, ETag: etag}
+	}
+	return transform.Version{Time: e.time, ETag: strconv.FormatUint(e.etag, 10)}
+}
+
+// plain tells whether an etag is the decimal that its number prints as.
+func plain(v transform.Version) bool {
+	return v.ETag == strconv.FormatUint(v.Number(), 10)
+}
+
+// Len is the number of messages known.
+func (x *Index) Len() int { return len(x.entries) }
+
+// Evicted is how many messages were forgotten for want of room. Each can cost a duplicate.
+func (x *Index) Evicted() int { return x.evicted }
+
+// Sweep forgets the versions older than an instant in milliseconds, which no window can ask for any
+// more, and returns how many they were.
+func (x *Index) Sweep(before int64) int {
+	swept := 0
+	for k, e := range x.entries {
+		if e.time < before {
+			delete(x.entries, k)
+			delete(x.odd, k)
+			swept++
+		}
+	}
+	return swept
+}
+
+// evict makes room for a sixteenth of the bound by forgetting the oldest versions.
+func (x *Index) evict() {
+	times := make([]int64, 0, len(x.entries))
+	for _, e := range x.entries {
+		times = append(times, e.time)
+	}
+	slices.Sort(times)
+	x.evicted += x.Sweep(times[len(times)/16] + 1)
+}

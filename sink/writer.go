@@ -1,0 +1,219 @@
+package sink
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// WriterConfig is what a Writer needs.
+type WriterConfig struct {
+	// Client are the options that reach the cluster.
+	Client []kgo.Opt
+	Topics Topics
+	Limits Limits
+	// TransactionalID fences the tenant's other writers. Empty means DELIVERY=idempotent: no
+	// transactions and no fencing.
+	TransactionalID string
+	// TransactionTimeout is after how long the broker gives up a transaction whose writer is silent.
+	TransactionTimeout time.Duration
+}
+
+// TransactionalID is the transactional id of a tenant that is written to a topic. It is made of
+// what two writers must not share and of nothing else, so that two connectors of different names which
+// are pointed at the same tenant and topic by mistake fence each other too (invariant 4).
+func TransactionalID(topic, tenant string) string {
+	return "teams-kafka-connector/" + topic + "/" + tenant
+}
+
+// Writer writes one tenant's records. What was written since the last Commit becomes visible with the
+// next one, all together, or never. It is not safe for concurrent use.
+type Writer struct {
+	cfg  WriterConfig
+	cl   *kgo.Client
+	open bool
+
+	positions []*kgo.Record
+
+	mu     sync.Mutex
+	failed error // the first record that could not be produced
+}
+
+// OpenWriter connects and fences the tenant's other writers: when it returns, a transaction that a
+// predecessor had open is aborted and the predecessor can write no more (invariant 4).
+func OpenWriter(ctx context.Context, cfg WriterConfig) (*Writer, error) {
+	opts := append([]kgo.Opt{}, cfg.Client...)
+	opts = append(opts,
+		kgo.RequiredAcks(kgo.AllISRAcks()),
+		kgo.RecordPartitioner(partitioner{kgo.StickyKeyPartitioner(nil)}),
+		kgo.ProducerBatchMaxBytesFn(func(topic string) int32 {
+			if topic == cfg.Topics.DeadLetters {
+				return clampBatch(cfg.Limits.LetterBytes)
+			}
+			return clampBatch(cfg.Limits.OutputBytes)
+		}),
+		kgo.ProducerBatchCompression(kgo.ZstdCompression(), kgo.Lz4Compression(), kgo.SnappyCompression(), kgo.NoCompression()),
+		kgo.ProducerLinger(5*time.Millisecond),
+		// A record that cannot be delivered in the time a transaction may last ends the
+		// transaction; the worker starts over from the topic.
+		kgo.RecordDeliveryTimeout(max(time.Second, cfg.TransactionTimeout)),
+	)
+	if cfg.TransactionalID != "" {
+		opts = append(opts, kgo.TransactionalID(cfg.TransactionalID), kgo.TransactionTimeout(cfg.TransactionTimeout))
+	}
+	cl, err := kgo.NewClient(opts...)
+	if err != nil {
+		return nil, fmt.Errorf("sink: open writer: %w", err)
+	}
+	w := &Writer{cfg: cfg, cl: cl}
+	if cfg.TransactionalID != "" {
+		// Asking for the producer id is what fences: it bumps the epoch and aborts what is open.
+		if _, _, err := cl.ProducerID(ctx); err != nil {
+			cl.Close()
+			return nil, wrap("fence the tenant's other writers", err)
+		}
+	}
+	return w, nil
+}
+
+func clampBatch(limit int32) int32 { return max(512, min(limit, 64<<20)) }
+
+// Close drops what was not committed. A transaction left open is aborted by the next writer's fencing,
+// or by the broker's timeout.
+func (w *Writer) Close() { w.cl.Close() }
+
+// Fits tells whether a record is small enough for its topic, with room for the batch around it.
+func (w *Writer) Fits(r *kgo.Record) bool {
+	limit := w.cfg.Limits.OutputBytes
+	if r.Topic == w.cfg.Topics.DeadLetters {
+		limit = w.cfg.Limits.LetterBytes
+	}
+	return recordSize(r) <= int(clampBatch(limit))
+}
+
+// recordSize is an upper bound of what a record and the batch around it take, in bytes.
+func recordSize(r *kgo.Record) int {
+	const batch, perRecord, perHeader = 61, 36, 10
+	size := batch + perRecord + len(r.Key) + len(r.Value)
+	for _, h := range r.Headers {
+		size += perHeader + len(h.Key) + len(h.Value)
+	}
+	return size
+}
+
+// Write puts a record into the open transaction, beginning one if there is none. A record that cannot
+// be produced fails the next Commit.
+func (w *Writer) Write(ctx context.Context, r *kgo.Record) error {
+	if err := w.begin(); err != nil {
+		return err
+	}
+	w.limitTimestamp(r)
+	w.cl.Produce(ctx, r, w.produced)
+	return nil
+}
+
+// WritePosition adds a position. It is produced by Commit: in idempotent mode only after all records
+// are durable (invariant 1).
+func (w *Writer) WritePosition(r *kgo.Record) { w.positions = append(w.positions, r) }
+
+func (w *Writer) begin() error {
+	if w.open {
+		return nil
+	}
+	if w.cfg.TransactionalID != "" {
+		if err := w.cl.BeginTransaction(); err != nil {
+			return wrap("begin a transaction", err)
+		}
+	}
+	w.open = true
+	return nil
+}
+
+func (w *Writer) produced(r *kgo.Record, err error) {
+	if err == nil {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.failed == nil {
+		w.failed = wrap("produce to "+r.Topic, err)
+	}
+}
+
+// limitTimestamp moves a timestamp that the broker would refuse to the nearest one it takes. The true
+// time stands in the header.
+func (w *Writer) limitTimestamp(r *kgo.Record) {
+	if r.Timestamp.IsZero() {
+		return
+	}
+	const margin = time.Minute // for the broker's clock
+	now := time.Now()
+	if before := w.cfg.Limits.Before; before > 0 && r.Timestamp.Before(now.Add(margin-before)) {
+		r.Timestamp = now.Add(min(0, margin-before))
+	}
+	if after := w.cfg.Limits.After; after > 0 && r.Timestamp.After(now.Add(after-margin)) {
+		r.Timestamp = now
+	}
+	if r.Timestamp.UnixMilli() < 0 {
+		r.Timestamp = time.UnixMilli(0)
+	}
+}
+
+// Commit makes what was written visible, positions and records together. On an error the outcome is
+// unknown: the writer is to be closed and what stands in the topic to be read again.
+func (w *Writer) Commit(ctx context.Context) error {
+	if !w.open && len(w.positions) == 0 {
+		return nil
+	}
+	if err := w.begin(); err != nil {
+		return err
+	}
+	if w.cfg.TransactionalID == "" {
+		if err := w.flush(ctx); err != nil {
+			return err
+		}
+	}
+	for _, r := range w.positions {
+		w.cl.Produce(ctx, r, w.produced)
+	}
+	if err := w.flush(ctx); err != nil {
+		return err
+	}
+	if w.cfg.TransactionalID != "" {
+		if err := w.cl.EndTransaction(ctx, kgo.TryCommit); err != nil {
+			return wrap("commit", err)
+		}
+	}
+	w.open, w.positions = false, nil
+	return nil
+}
+
+func (w *Writer) flush(ctx context.Context) error {
+	if err := w.cl.Flush(ctx); err != nil {
+		return wrap("flush", err)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.failed
+}
+
+// Abort ends the open transaction without its records, so that readers need not wait for the broker's
+// timeout. It is for an orderly end; after a failure the next writer's fencing does it.
+func (w *Writer) Abort(ctx context.Context) error {
+	if !w.open || w.cfg.TransactionalID == "" {
+		return nil
+	}
+	if err := w.cl.AbortBufferedRecords(ctx); err != nil {
+		return wrap("abort", err)
+	}
+	if err := w.cl.EndTransaction(ctx, kgo.TryAbort); err != nil && !errors.Is(err, kerr.OperationNotAttempted) {
+		return wrap("abort", err)
+	}
+	w.open, w.positions = false, nil
+	return nil
+}

@@ -1,0 +1,322 @@
+package source
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/cenkalti/backoff/v4"
+)
+
+// maxBody bounds a response, in bytes. Fifty messages of Teams' largest size are 1.4 MB.
+const maxBody = 64 << 20
+
+// requestTimeout bounds one request from the connection to the last byte.
+const requestTimeout = 2 * time.Minute
+
+// Client asks Graph for pages. It makes one request a call (two, if a token was refused) and leaves
+// repeating to the caller, whose users wait in a queue and not in a goroutine.
+type Client struct {
+	root      *url.URL
+	http      *http.Client
+	tokens    *Tokens
+	gate      *Gate
+	userAgent string
+	metrics   *Metrics
+	clock     graphClock
+
+	mu        sync.Mutex
+	throttled *backoff.ExponentialBackOff // for a throttling response without Retry-After
+}
+
+// NewClient makes a client of the Graph at root, a URL without version. Redirects are refused, so that
+// the token cannot be carried elsewhere (invariant 7).
+func NewClient(root *url.URL, httpClient *http.Client, tokens *Tokens, gate *Gate, userAgent string, metrics *Metrics) *Client {
+	own := *httpClient
+	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	if own.Timeout == 0 {
+		own.Timeout = requestTimeout
+	}
+	return &Client{
+		root: root, http: &own, tokens: tokens, gate: gate, userAgent: userAgent, metrics: metrics,
+		throttled: backoff.NewExponentialBackOff(
+			backoff.WithInitialInterval(time.Second),
+			backoff.WithMaxInterval(2*time.Minute),
+			backoff.WithMaxElapsedTime(0)),
+	}
+}
+
+// Query says what is asked for besides the window.
+type Query struct {
+	// Filter is the or-group of sender and type clauses, "" for none; Model is "A", "B" or "".
+	Filter, Model string
+}
+
+// MessagesURL is the address of the first page of a user's messages last modified at or after from
+// and before to, in milliseconds. Both of Graph's bounds are exclusive, so the lower one is a
+// millisecond earlier; both are required.
+func (c *Client) MessagesURL(user string, from, to int64, top int, q Query) string {
+	window := "lastModifiedDateTime gt " + graphTime(from-1) + " and lastModifiedDateTime lt " + graphTime(to)
+	if q.Filter != "" {
+		window = "(" + q.Filter + ") and (" + window + ")"
+	}
+	var b strings.Builder
+	b.WriteString(strings.TrimSuffix(c.root.String(), "/"))
+	b.WriteString("/v1.0/users/" + url.PathEscape(user) + "/chats/getAllMessages?$top=" + strconv.Itoa(top))
+	if q.Model != "" {
+		b.WriteString("&model=" + q.Model)
+	}
+	b.WriteString("&$filter=" + strings.ReplaceAll(url.QueryEscape(window), "+", "%20"))
+	return b.String()
+}
+
+func graphTime(ms int64) string {
+	return time.UnixMilli(ms).UTC().Format("2006-01-02T15:04:05.000Z")
+}
+
+// Page fetches one page. Every error is an *Error, or the context's.
+func (c *Client) Page(ctx context.Context, link string) (Page, error) {
+	body, err := c.get(ctx, link)
+	if err != nil {
+		return Page{}, err
+	}
+	page, err := ParsePage(body)
+	if err != nil {
+		return Page{}, &Error{Status: http.StatusOK, Action: Retry, Reason: ErrMalformed, Detail: err.Error()}
+	}
+	if page.NextLink != "" {
+		// Judged here and again before it is followed: a link that would be refused tomorrow
+		// should be refused today.
+		if _, err := c.allowed(page.NextLink); err != nil {
+			return Page{}, err
+		}
+	}
+	return page, nil
+}
+
+// allowed parses a link and refuses one that leads away from the configured root (invariant 7).
+func (c *Client) allowed(link string) (*url.URL, error) {
+	u, err := url.Parse(link)
+	if err != nil {
+		return nil, &Error{Action: Park, Reason: ErrRefusedLink, Detail: "it is no URL"}
+	}
+	if u.User != nil || u.Scheme != c.root.Scheme || !strings.EqualFold(u.Hostname(), c.root.Hostname()) || port(u) != port(c.root) {
+		return nil, &Error{Action: Park, Reason: ErrRefusedLink,
+			Detail: fmt.Sprintf("it leads to %.100q, the configured root is %q", u.Scheme+"://"+u.Host, c.root.Scheme+"://"+c.root.Host)}
+	}
+	return u, nil
+}
+
+func port(u *url.URL) string {
+	if p := u.Port(); p != "" {
+		return p
+	}
+	return map[string]string{"https": "443", "http": "80"}[u.Scheme]
+}
+
+func (c *Client) get(ctx context.Context, link string) ([]byte, error) {
+	u, err := c.allowed(link)
+	if err != nil {
+		return nil, err
+	}
+	claims := ""
+	for attempt := 0; ; attempt++ {
+		token, serial, err := c.tokens.Token(ctx, claims)
+		if err != nil {
+			var failed *Error
+			if errors.As(err, &failed) {
+				c.hold(failed)
+				c.metrics.request("token", failed)
+			}
+			return nil, err
+		}
+		if err := c.gate.Wait(ctx); err != nil {
+			return nil, err
+		}
+		body, header, failed := c.once(ctx, u, token)
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		c.metrics.request("messages", failed)
+		if failed == nil {
+			c.calm()
+			return body, nil
+		}
+		if failed.Status == http.StatusUnauthorized && attempt == 0 {
+			// Expired, revoked, or a claims challenge: one new token, one more try.
+			claims = claimsChallenge(header)
+			c.tokens.Drop(serial)
+			continue
+		}
+		c.hold(failed)
+		return nil, failed
+	}
+}
+
+// once makes one request.
+func (c *Client) once(ctx context.Context, u *url.URL, token string) ([]byte, http.Header, *Error) {
+	req := (&http.Request{Method: http.MethodGet, URL: u, Host: u.Host, Header: http.Header{
+		"Authorization": {"Bearer " + token},
+		"Accept":        {"application/json"},
+		"User-Agent":    {c.userAgent},
+		// Without it a system message is an "unknownFutureValue". Not carried by links, so it
+		// goes with every page.
+		"Prefer": {"include-unknown-enum-members"},
+	}}).WithContext(ctx)
+	sent := time.Now()
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return nil, nil, &Error{Action: Retry, Reason: ErrUnavailable, Cause: withoutURL(err)}
+	}
+	defer resp.Body.Close()
+	received := time.Now()
+	if date, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
+		c.clock.observe(date, received)
+	}
+	body, err := readBody(resp)
+	c.metrics.seconds(time.Since(sent))
+	if resp.StatusCode != http.StatusOK {
+		return nil, resp.Header, responseError(resp, body, received)
+	}
+	if err != nil {
+		return nil, resp.Header, &Error{Status: resp.StatusCode, Action: Retry, Reason: ErrMalformed,
+			RequestID: resp.Header.Get("request-id"), Detail: "the body broke off", Cause: withoutURL(err)}
+	}
+	if len(body) > maxBody {
+		return nil, resp.Header, &Error{Status: resp.StatusCode, Action: Shrink, Reason: ErrMalformed,
+			RequestID: resp.Header.Get("request-id"), Detail: fmt.Sprintf("the body is larger than %d bytes", maxBody)}
+	}
+	return body, resp.Header, nil
+}
+
+func readBody(resp *http.Response) ([]byte, error) {
+	var b bytes.Buffer
+	if n := resp.ContentLength; n > 0 && n <= maxBody {
+		b.Grow(int(n) + bytes.MinRead)
+	}
+	_, err := b.ReadFrom(io.LimitReader(resp.Body, maxBody+1))
+	return b.Bytes(), err
+}
+
+// withoutURL strips the address from a transport's error: it holds a skip token and a user.
+func withoutURL(err error) error {
+	var u *url.Error
+	if errors.As(err, &u) {
+		return u.Err
+	}
+	return err
+}
+
+// responseError reads Graph's error shape, {"error":{"code","message","innerError"}}, as far as it is
+// there. A message is Graph's own sentence; it is cut short and cleaned of control characters.
+func responseError(resp *http.Response, body []byte, received time.Time) *Error {
+	e := &Error{
+		Status:     resp.StatusCode,
+		RequestID:  clean(resp.Header.Get("request-id"), 64),
+		RetryAfter: retryAfter(resp.Header, received),
+	}
+	var shape struct {
+		Error struct {
+			Code    string `json:"code"`
+			Message string `json:"message"`
+		} `json:"error"`
+	}
+	if json.Unmarshal(body, &shape) == nil {
+		e.Code, e.Detail = clean(shape.Error.Code, 64), clean(shape.Error.Message, 200)
+	}
+	classify(e)
+	return e
+}
+
+func clean(s string, most int) string {
+	s = strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return ' '
+		}
+		return r
+	}, s)
+	if runes := []rune(s); len(runes) > most {
+		s = string(runes[:most]) + "…"
+	}
+	return s
+}
+
+// retryAfter is the wait a response asks for, rounded up to whole seconds: seconds, also with a
+// fraction (Graph documents both), or an HTTP date, which is measured against the response's own Date.
+// 0 means none.
+func retryAfter(h http.Header, received time.Time) time.Duration {
+	value := strings.TrimSpace(h.Get("Retry-After"))
+	if value == "" {
+		return 0
+	}
+	if seconds, err := strconv.ParseFloat(value, 64); err == nil {
+		if math.IsNaN(seconds) || seconds <= 0 {
+			return 0
+		}
+		return time.Duration(math.Ceil(min(seconds, 1e6))) * time.Second
+	}
+	at, err := http.ParseTime(value)
+	if err != nil {
+		return 0
+	}
+	now := received
+	if date, err := http.ParseTime(h.Get("Date")); err == nil {
+		now = date
+	}
+	wait := at.Sub(now)
+	if wait <= 0 {
+		return 0
+	}
+	return (wait + time.Second - 1).Truncate(time.Second)
+}
+
+// hold closes the gate where a response asks everyone to wait (invariant 6).
+func (c *Client) hold(e *Error) {
+	if e.Action != Hold {
+		return
+	}
+	wait := e.RetryAfter
+	if wait == 0 {
+		c.mu.Lock()
+		wait = c.throttled.NextBackOff()
+		c.mu.Unlock()
+	}
+	c.gate.Hold(wait)
+	c.metrics.held(wait)
+}
+
+// calm forgets the growing wait once a request succeeded.
+func (c *Client) calm() {
+	c.mu.Lock()
+	c.throttled.Reset()
+	c.mu.Unlock()
+}
+
+var claimsPattern = regexp.MustCompile(`claims="([^"]+)"`)
+
+// claimsChallenge returns the decoded claims of a continuous access evaluation challenge, "" if the
+// response holds none.
+func claimsChallenge(h http.Header) string {
+	found := claimsPattern.FindStringSubmatch(h.Get("WWW-Authenticate"))
+	if found == nil {
+		return ""
+	}
+	for _, encoding := range []*base64.Encoding{base64.StdEncoding, base64.RawStdEncoding, base64.URLEncoding, base64.RawURLEncoding} {
+		if claims, err := encoding.DecodeString(found[1]); err == nil && json.Valid(claims) {
+			return string(claims)
+		}
+	}
+	return ""
+}

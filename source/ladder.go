@@ -1,0 +1,192 @@
+package source
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/teams-kafka/connector/offsets"
+)
+
+// Ladder is the plan by which every stretch of time is read more than once. It is pure arithmetic on
+// milliseconds since 1970-01-01T00:00:00Z: no clock, no state.
+//
+// A rung of length L re-reads, at least every L (or every poll, if polls are further apart), everything
+// back to L before its last mark, and so catches every version that becomes visible at most L after its
+// modification. Graph's export interfaces are documented to lag by up to 24 h, give results in no order,
+// and page by offsets into a live folder, where an item that changes can shift its neighbours past the
+// reader: one reading of a window is never enough. Therefore the longest rung is twice the longest
+// lateness, and its mark does not pass what the next-longest rung has read twice: then also what was
+// first read after an outage, or as history, is read a second time.
+type Ladder struct {
+	rungs    []time.Duration // ascending
+	interval time.Duration   // from one poll of a user to the next
+}
+
+// DefaultRungs catch up to twice Graph's longest documented lateness, because a version that becomes
+// visible at the last moment is read only once by the rung that catches it.
+var DefaultRungs = []time.Duration{10 * time.Minute, 2 * time.Hour, 24 * time.Hour, 48 * time.Hour}
+
+// MinRung is the shortest rung allowed.
+const MinRung = time.Second
+
+// ErrLadder is wrapped by NewLadder's errors.
+var ErrLadder = errors.New("invalid ladder")
+
+// NewLadder makes a ladder of one or more different rungs of at least MinRung, in whole
+// milliseconds, in any order. interval is from one poll of a user to the next.
+func NewLadder(rungs []time.Duration, interval time.Duration) (Ladder, error) {
+	sorted := slices.Clone(rungs)
+	slices.Sort(sorted)
+	if len(sorted) == 0 {
+		return Ladder{}, fmt.Errorf("%w: it has no rung", ErrLadder)
+	}
+	for i, r := range sorted {
+		switch {
+		case r < MinRung:
+			return Ladder{}, fmt.Errorf("%w: rung %v is shorter than %v", ErrLadder, r, MinRung)
+		case r%time.Millisecond != 0:
+			return Ladder{}, fmt.Errorf("%w: rung %v is no whole number of milliseconds", ErrLadder, r)
+		case i > 0 && r == sorted[i-1]:
+			return Ladder{}, fmt.Errorf("%w: rung %v stands twice", ErrLadder, r)
+		}
+	}
+	return Ladder{rungs: sorted, interval: interval}, nil
+}
+
+// Shortest is the length of the shortest rung.
+func (l Ladder) Shortest() time.Duration { return l.rungs[0] }
+
+// Interval is from one poll of a user to the next.
+func (l Ladder) Interval() time.Duration { return l.interval }
+
+// Longest is the length of the longest rung.
+func (l Ladder) Longest() time.Duration { return l.rungs[len(l.rungs)-1] }
+
+// Next is the window to read if the newest instant that may be asked for is just before end: the one
+// in progress if there is one, else from the earliest instant that a due rung needs up to end. ok is
+// false if there is nothing to read, because the window would be empty or inverted.
+func (l Ladder) Next(p offsets.Position, end int64) (w offsets.Window, ok bool) {
+	if p.Window != nil {
+		return *p.Window, true
+	}
+	from := p.Start
+	if newest, some := p.Mark(l.rungs[0]); some {
+		if end <= newest {
+			return offsets.Window{}, false
+		}
+		from = l.reach(p, l.rungs[0])
+		for _, rung := range l.rungs[1:] {
+			if mark, _ := p.Mark(rung); l.due(rung, end-mark) {
+				from = min(from, l.reach(p, rung))
+			}
+		}
+	}
+	if end <= from {
+		return offsets.Window{}, false
+	}
+	return offsets.Window{From: from, To: end, Done: from}, true
+}
+
+// due tells whether a rung whose mark is so many milliseconds old is to be served now, because it would be
+// older than the rung is long at the next poll. A hundredth of the interval is forgiven: polls are never
+// quite on time, and a rung that is a multiple of the interval should not be served one poll early.
+func (l Ladder) due(rung time.Duration, age int64) bool {
+	return age+(l.interval-l.interval/100).Milliseconds() > rung.Milliseconds()
+}
+
+// reach is the first instant that a rung needs to read again.
+func (l Ladder) reach(p offsets.Position, rung time.Duration) int64 {
+	mark, ok := p.Mark(rung)
+	if !ok {
+		return p.Start
+	}
+	return max(p.Start, mark-rung.Milliseconds())
+}
+
+// Oldest is the earliest instant that any later window of this position can ask for: the horizon
+// that this user needs of the index.
+func (l Ladder) Oldest(p offsets.Position) int64 {
+	oldest := l.reach(p, l.rungs[0])
+	for _, rung := range l.rungs[1:] {
+		oldest = min(oldest, l.reach(p, rung))
+	}
+	if p.Window != nil {
+		oldest = min(oldest, p.Window.From)
+	}
+	return oldest
+}
+
+// Slice is the next piece of a window, at most length long: the instants from w.Done up to, not
+// including, to.
+func (l Ladder) Slice(w offsets.Window, length time.Duration) (to int64) {
+	return min(w.To, w.Done+max(1, length.Milliseconds()))
+}
+
+// Advance is the position once everything before the instant to has been read in window w. At the
+// window's end the mark of every rung that the window served becomes the window's end, and never goes
+// backwards (invariant 1): a rung is served if the window reached back as far as the rung needs.
+func (l Ladder) Advance(p offsets.Position, w offsets.Window, to int64) offsets.Position {
+	next := p.Clone()
+	if to < w.To {
+		w.Done = to
+		next.Window = &w
+		return next
+	}
+	next.Window = nil
+	next.Marks = make([]offsets.Mark, len(l.rungs))
+	for i, rung := range l.rungs {
+		mark, ok := p.Mark(rung)
+		if served := w.To; !ok || l.reach(p, rung) >= w.From {
+			if i > 0 && i == len(l.rungs)-1 {
+				served = min(served, l.second(p))
+			}
+			if !ok || served > mark {
+				mark = served
+			}
+		}
+		next.Marks[i] = offsets.Mark{Rung: rung, At: mark}
+	}
+	return next
+}
+
+// second bounds the longest rung's next mark, so that its next window reaches back to all that the present
+// one reads for the first time on behalf of the next-longest rung. As long as polls are regular it bounds
+// nothing.
+func (l Ladder) second(p offsets.Position) int64 {
+	longest, next := l.rungs[len(l.rungs)-1], l.rungs[len(l.rungs)-2]
+	mark, ok := p.Mark(next)
+	if !ok {
+		mark = p.Start
+	}
+	return mark + (longest - next).Milliseconds()
+}
+
+// Due is when a user is to be polled again: an interval after its shortest rung's mark, and at once
+// (the zero instant) while a window is in progress or none was ever finished. settle is what windows
+// stay behind the clock; without it a user would be polled that much too early.
+func (l Ladder) Due(p offsets.Position, settle time.Duration) int64 {
+	mark, ok := p.Mark(l.rungs[0])
+	if !ok || p.Window != nil {
+		return 0
+	}
+	return mark + (l.interval + settle).Milliseconds()
+}
+
+// Rewound sets marks that lie ahead of Graph's clock back to one longest rung before it. Such a mark
+// says that a time was read which Graph had not reached: what happened in it may never have been seen.
+// changed tells whether there was any.
+func (l Ladder) Rewound(p offsets.Position, graphNow int64) (back offsets.Position, changed bool) {
+	back = p.Clone()
+	for i, m := range back.Marks {
+		if m.At > graphNow {
+			back.Marks[i].At = graphNow - l.Longest().Milliseconds()
+			changed = true
+		}
+	}
+	if w := back.Window; w != nil && w.To > graphNow {
+		back.Window, changed = nil, true
+	}
+	return back, changed
+}

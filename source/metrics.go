@@ -1,0 +1,77 @@
+package source
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+)
+
+// Metrics are what the source counts. No label names a user.
+type Metrics struct {
+	requests  *prometheus.CounterVec
+	duration  prometheus.Histogram
+	heldFor   prometheus.Counter
+	polls     *prometheus.CounterVec
+	users     *prometheus.GaugeVec
+	oldest    prometheus.Gauge
+	wait      prometheus.Histogram
+	rewound   prometheus.Counter
+	refetched prometheus.Counter
+}
+
+// NewMetrics makes the metrics and registers them; a nil registerer leaves them unregistered.
+func NewMetrics(reg prometheus.Registerer) *Metrics {
+	f := promauto.With(reg)
+	return &Metrics{
+		requests: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "teams_connector_graph_requests_total",
+			Help: "Requests to Graph, by kind (messages, token) and outcome (ok, or the reason of the failure).",
+		}, []string{"kind", "outcome"}),
+		duration: f.NewHistogram(prometheus.HistogramOpts{
+			Name:    "teams_connector_graph_request_duration_seconds",
+			Help:    "Time from sending a request to the last byte of its response.",
+			Buckets: prometheus.ExponentialBuckets(0.005, 2, 14),
+		}),
+		heldFor: f.NewCounter(prometheus.CounterOpts{
+			Name: "teams_connector_graph_held_seconds_total",
+			Help: "Waits imposed on the whole tenant by Retry-After, or by backoff where Graph named none.",
+		}),
+		polls: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "teams_connector_slices_total",
+			Help: "Slices of windows, by outcome (done, or what followed from the failure).",
+		}, []string{"outcome"}),
+		users: f.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "teams_connector_users",
+			Help: "Users polled, by state (ok, history, parked).",
+		}, []string{"state"}),
+		oldest: f.NewGauge(prometheus.GaugeOpts{
+			Name: "teams_connector_oldest_mark_age_seconds",
+			Help: "Age of the newest instant read of the user who is furthest behind.",
+		}),
+		wait: f.NewHistogram(prometheus.HistogramOpts{
+			Name:    "teams_connector_poll_wait_seconds",
+			Help:    "How long after its due time a user's poll began.",
+			Buckets: prometheus.ExponentialBuckets(0.01, 4, 12),
+		}),
+		rewound: f.NewCounter(prometheus.CounterOpts{
+			Name: "teams_connector_marks_ahead_total",
+			Help: "Positions that lay ahead of Graph's clock and were set back by the longest rung.",
+		}),
+		refetched: f.NewCounter(prometheus.CounterOpts{
+			Name: "teams_connector_slices_restarted_total",
+			Help: "Slices that were read again from their first page.",
+		}),
+	}
+}
+
+func (m *Metrics) request(kind string, e *Error) {
+	outcome := "ok"
+	if e != nil {
+		outcome = e.Reason.Error()
+	}
+	m.requests.WithLabelValues(kind, outcome).Inc()
+}
+
+func (m *Metrics) seconds(d time.Duration) { m.duration.Observe(d.Seconds()) }
+func (m *Metrics) held(d time.Duration)    { m.heldFor.Add(d.Seconds()) }

@@ -1,0 +1,316 @@
+package source
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/cenkalti/backoff/v4"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/teams-kafka/connector/offsets"
+)
+
+// The pauses after a failure, in which a user waits in the queue and no goroutine sleeps.
+const (
+	retryFirst, retryLongest   = 500 * time.Millisecond, time.Minute
+	parkFirst, parkLongest     = time.Minute, 6 * time.Hour
+	tenantFirst, tenantLongest = 15 * time.Second, 15 * time.Minute
+)
+
+// failuresToPark is after how many failures in a row, of whatever kind, a user is called parked.
+const failuresToPark = 8
+
+// Delivery is a page's worth of items of one user, or the end of a slice.
+type Delivery struct {
+	User  string
+	Items [][]byte
+	// From and To bound the slice: the first instant asked for, and the first no longer asked for,
+	// in milliseconds.
+	From, To int64
+	// Position, when it is there, is the user's position once this delivery and all before it are
+	// durable.
+	Position *offsets.Position
+}
+
+// Refusal is the error of a Deliver that cannot take an item of one user. The user is parked and its
+// position stays before the slice.
+type Refusal struct{ Err error }
+
+func (r *Refusal) Error() string { return r.Err.Error() }
+func (r *Refusal) Unwrap() error { return r.Err }
+
+// PollerConfig is what a Poller needs.
+type PollerConfig struct {
+	Client   *Client
+	Ladder   Ladder
+	Query    Query
+	PageSize int
+	// Settle is how far a window's end stays behind both clocks.
+	Settle time.Duration
+	// InFlight bounds the slices that are read at the same time.
+	InFlight int
+	// Deliver takes what was read; it returns when the delivery is in the open transaction. It is
+	// called from many goroutines, for one user in order. A *Refusal parks the user; any other error
+	// ends Run.
+	Deliver func(context.Context, Delivery) error
+	Log     *slog.Logger
+	Metrics *Metrics
+}
+
+// Poller polls the users of one tenant.
+type Poller struct {
+	cfg     PollerConfig
+	queue   *queue
+	results chan *user
+	stop    backoff.BackOff // pauses while the tenant is stopped
+
+	mu      sync.Mutex
+	status  Status
+	stopped *Error
+	until   time.Time // no poll starts before, while the tenant is stopped
+}
+
+// Status is what an operator wants to know of a poller.
+type Status struct {
+	Users, History, Parked int
+	// Oldest is the newest instant read of the user who is furthest behind, in milliseconds.
+	Oldest int64
+	// Stopped is why nobody is polled; nil while polling goes on.
+	Stopped error
+	// Since when it is stopped.
+	StoppedSince time.Time
+}
+
+// NewPoller makes a poller for users at their positions.
+func NewPoller(cfg PollerConfig, positions map[string]offsets.Position) *Poller {
+	p := &Poller{
+		cfg:     cfg,
+		queue:   newQueue(),
+		results: make(chan *user, cfg.InFlight),
+		stop: backoff.NewExponentialBackOff(backoff.WithInitialInterval(tenantFirst),
+			backoff.WithMaxInterval(tenantLongest), backoff.WithMaxElapsedTime(0)),
+	}
+	for name, pos := range positions {
+		u := &user{name: name, pos: pos, top: cfg.PageSize, length: maxSlice}
+		u.due = time.UnixMilli(cfg.Ladder.Due(pos, cfg.Settle))
+		p.schedule(u)
+	}
+	return p
+}
+
+// Run polls until the context ends or Deliver fails, and returns when no poll is under way any more.
+func (p *Poller) Run(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return p.dispatch(ctx, group) })
+	return group.Wait()
+}
+
+// Status returns a snapshot.
+func (p *Poller) Status() Status {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.status
+}
+
+// dispatch starts polls as they fall due and takes the users back as the polls end.
+func (p *Poller) dispatch(ctx context.Context, group *errgroup.Group) error {
+	inFlight := 0
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	report := time.NewTicker(time.Second)
+	defer report.Stop()
+	for {
+		now := time.Now()
+		limit, opens := p.limit(now)
+		for inFlight < limit {
+			u := p.queue.take(now)
+			if u == nil {
+				break
+			}
+			if !u.due.IsZero() && u.due.UnixMilli() > 0 {
+				p.cfg.Metrics.wait.Observe(now.Sub(u.due).Seconds())
+			}
+			inFlight++
+			group.Go(func() error {
+				if err := p.poll(ctx, u); err != nil {
+					return err
+				}
+				p.results <- u
+				return nil
+			})
+		}
+		wake := p.queue.next()
+		if opens.After(wake) {
+			wake = opens
+		}
+		timer.Reset(max(0, wake.Sub(now)))
+		if inFlight >= limit && limit > 0 {
+			timer.Stop() // a result comes first
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case u := <-p.results:
+			inFlight--
+			p.schedule(u)
+		case <-timer.C:
+		case <-report.C:
+			p.report(inFlight)
+		}
+	}
+}
+
+// limit is how many polls may be under way: none while the tenant is stopped, and a single probe
+// when the pause is over, until one succeeds.
+func (p *Poller) limit(now time.Time) (limit int, opens time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.stopped == nil {
+		return p.cfg.InFlight, time.Time{}
+	}
+	if now.Before(p.until) {
+		return 0, p.until
+	}
+	return 1, time.Time{}
+}
+
+// schedule puts a user into the queue.
+func (p *Poller) schedule(u *user) {
+	// History is what reaches back further than the longest rung: it is read by the furthest-behind
+	// user first, and never before a live poll that is due.
+	horizon := time.Now().Add(-p.cfg.Ladder.Longest() - p.cfg.Ladder.Interval()).UnixMilli()
+	u.history = u.parked == nil && (u.pos.Window != nil && u.pos.Window.Done < horizon ||
+		len(u.pos.Marks) == 0 && u.pos.Start < horizon)
+	p.queue.put(u)
+}
+
+// report brings the status and the gauges up to date.
+func (p *Poller) report(inFlight int) {
+	s := p.queue.status(p.cfg.Ladder)
+	s.Users += inFlight
+	p.mu.Lock()
+	if p.stopped != nil {
+		s.Stopped, s.StoppedSince = p.stopped, p.status.StoppedSince
+	}
+	p.status = s
+	p.mu.Unlock()
+	m := p.cfg.Metrics
+	m.users.WithLabelValues("parked").Set(float64(s.Parked))
+	m.users.WithLabelValues("history").Set(float64(s.History))
+	m.users.WithLabelValues("ok").Set(float64(s.Users - s.Parked - s.History))
+	if s.Oldest > 0 {
+		m.oldest.Set(time.Since(time.UnixMilli(s.Oldest)).Seconds())
+	}
+}
+
+// poll reads one slice of one user and leaves the user with the time of its next poll. Only an error
+// that ends the whole poller is returned.
+func (p *Poller) poll(ctx context.Context, u *user) error {
+	err := p.readSlice(ctx, u)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	var failed *Error
+	var refused *Refusal
+	switch {
+	case err == nil:
+		p.succeeded(u)
+		return nil
+	case errors.As(err, &failed):
+	case errors.As(err, &refused):
+		failed = &Error{Action: Park, Reason: errors.New("item refused"), Cause: refused.Err}
+	default:
+		return err
+	}
+	p.failed(u, failed)
+	return nil
+}
+
+func (p *Poller) succeeded(u *user) {
+	p.cfg.Metrics.polls.WithLabelValues("done").Inc()
+	if u.parked != nil {
+		p.cfg.Log.Info("user is polled again", "user", u.name)
+	}
+	u.parked, u.failures, u.pause = nil, 0, nil
+	u.top = min(p.cfg.PageSize, u.top*2)
+	u.due = time.UnixMilli(p.cfg.Ladder.Due(u.pos, p.cfg.Settle))
+	p.resumeTenant()
+}
+
+// failed decides what follows from a failure. The user waits in the queue; nobody else waits for it.
+func (p *Poller) failed(u *user, e *Error) {
+	p.cfg.Metrics.polls.WithLabelValues(e.Action.String()).Inc()
+	now := time.Now()
+	switch e.Action {
+	case Hold:
+		u.due = p.cfg.Client.gate.Held()
+		return // no fault of the user's: no pause of its own, nothing forgotten
+	case StopTenant:
+		u.due = now
+		p.stopTenant(e)
+		return
+	case Restart:
+		p.cfg.Metrics.refetched.Inc()
+		u.reading = nil
+		u.length = max(minSlice, u.length/2)
+	case Shrink:
+		p.cfg.Metrics.refetched.Inc()
+		u.reading = nil
+		u.top = max(1, u.top/2)
+	case Park:
+		u.reading = nil
+	}
+	if e.Action != Retry {
+		p.resumeTenant() // the answer concerned the user, so the tenant was let in
+	}
+	u.failures++
+	parked := e.Action == Park || u.failures >= failuresToPark
+	if u.pause == nil || parked && u.parked == nil {
+		first, longest := retryFirst, retryLongest
+		if e.Action == Park {
+			first, longest = parkFirst, parkLongest
+		}
+		u.pause = backoff.NewExponentialBackOff(backoff.WithInitialInterval(first),
+			backoff.WithMaxInterval(longest), backoff.WithMaxElapsedTime(0))
+	}
+	pause := u.pause.NextBackOff()
+	u.due = now.Add(pause)
+	if parked {
+		if u.parked == nil {
+			p.cfg.Log.Warn("user is parked", "user", u.name, "error", e, "retry_in", pause.Round(time.Second))
+		}
+		u.parked = e
+	}
+}
+
+// stopTenant stops polling for everyone, once for all polls that failed together.
+func (p *Poller) stopTenant(e *Error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := time.Now()
+	if p.stopped != nil && now.Before(p.until) {
+		return
+	}
+	pause := p.stop.NextBackOff()
+	if p.stopped == nil {
+		p.status.StoppedSince = now
+	}
+	p.stopped, p.until = e, now.Add(pause)
+	p.status.Stopped = e
+	p.cfg.Log.Error("polling is stopped for the tenant", "error", e, "retry_in", pause.Round(time.Second))
+}
+
+// resumeTenant ends a stop.
+func (p *Poller) resumeTenant() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.stopped == nil {
+		return
+	}
+	p.stopped, p.status.Stopped = nil, nil
+	p.stop.Reset()
+	p.cfg.Log.Info("tenant is polled again")
+}

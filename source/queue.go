@@ -1,0 +1,116 @@
+package source
+
+import (
+	"cmp"
+	"container/heap"
+	"hash/maphash"
+	"time"
+)
+
+// queue holds the users that wait: those whose poll is live, by due time, and those that are due and
+// still read history, the furthest behind first. When both are due they take turns, so that history
+// has at most half of the budget and neither starves.
+type queue struct {
+	live, history byTime
+	past          bool // whose turn it is when both are due
+}
+
+func newQueue() *queue {
+	// Users without a position are all due at once; the hash spreads the members of a department,
+	// who stand side by side in every list, over the pass.
+	seed := maphash.MakeSeed()
+	return &queue{
+		live:    byTime{seed: seed, key: func(u *user) int64 { return u.due.UnixMilli() }},
+		history: byTime{seed: seed, key: (*user).reached},
+	}
+}
+
+func (q *queue) put(u *user) {
+	if u.history && !u.due.After(time.Now()) {
+		heap.Push(&q.history, u)
+		return
+	}
+	heap.Push(&q.live, u)
+}
+
+// take removes the user to poll now, nil if none is due.
+func (q *queue) take(now time.Time) *user {
+	live := len(q.live.users) > 0 && !q.live.users[0].due.After(now)
+	past := len(q.history.users) > 0
+	if live && past {
+		q.past = !q.past
+		past = q.past
+	}
+	switch {
+	case past:
+		return heap.Pop(&q.history).(*user)
+	case live:
+		return heap.Pop(&q.live).(*user)
+	default:
+		return nil
+	}
+}
+
+// next is when the next user falls due; an hour ahead if none waits.
+func (q *queue) next() time.Time {
+	switch {
+	case len(q.history.users) > 0:
+		return time.Time{}
+	case len(q.live.users) > 0:
+		return q.live.users[0].due
+	default:
+		return time.Now().Add(time.Hour)
+	}
+}
+
+// status counts the waiting users.
+func (q *queue) status(l Ladder) Status {
+	s := Status{Users: len(q.live.users) + len(q.history.users)}
+	for _, users := range [][]*user{q.live.users, q.history.users} {
+		for _, u := range users {
+			if u.history {
+				s.History++
+			}
+			if u.parked != nil {
+				s.Parked++
+			}
+			newest, ok := u.pos.Mark(l.Shortest())
+			if !ok {
+				newest = u.reached()
+			}
+			if s.Oldest == 0 || newest < s.Oldest {
+				s.Oldest = newest
+			}
+		}
+	}
+	return s
+}
+
+// byTime is a heap of users, ties broken by a hash.
+type byTime struct {
+	users []*user
+	key   func(*user) int64
+	seed  maphash.Seed
+}
+
+func (h *byTime) Len() int { return len(h.users) }
+
+func (h *byTime) Less(i, j int) bool {
+	a, b := h.users[i], h.users[j]
+	if c := cmp.Compare(h.key(a), h.key(b)); c != 0 {
+		return c < 0
+	}
+	return maphash.String(h.seed, a.name) < maphash.String(h.seed, b.name)
+}
+
+func (h *byTime) Swap(i, j int) { h.users[i], h.users[j] = h.users[j], h.users[i] }
+
+func (h *byTime) Push(u any) { h.users = append(h.users, u.(*user)) }
+
+func (h *byTime) Pop() any {
+	last := len(h.users) - 1
+	u := h.users[last]
+	h.users[last] = nil
+	h.users = h.users[:last]
+	return u
+}

@@ -1,0 +1,135 @@
+package source
+
+import (
+	"context"
+	"time"
+
+	"github.com/cenkalti/backoff/v4"
+
+	"github.com/teams-kafka/connector/offsets"
+)
+
+// A long window is cut into slices, so that its progress is kept and no slice has too many pages.
+const (
+	maxSlice = 7 * 24 * time.Hour
+	minSlice = time.Minute
+	// manyPages halves the next slice, fewPages doubles it.
+	manyPages, fewPages = 40, 10
+	// maxPages ends a slice whose links never end although each is new.
+	maxPages = 20_000
+)
+
+// linkLife is how long after its first page a slice that failed goes on from its last link. Pages are
+// offsets into a live folder, and how long a skip token lives is not documented.
+const linkLife = 5 * time.Minute
+
+// user is one user's place in the queue. While its slice is read it belongs to the reading goroutine.
+type user struct {
+	name     string
+	pos      offsets.Position
+	due      time.Time
+	history  bool
+	length   time.Duration // of the next slice
+	top      int           // page size asked for
+	reading  *slice        // a slice that broke off and can go on
+	failures int           // in a row
+	pause    backoff.BackOff
+	parked   *Error
+}
+
+// reached is the first instant of the user's stream that has not been read yet.
+func (u *user) reached() int64 {
+	if u.pos.Window != nil {
+		return u.pos.Window.Done
+	}
+	return u.pos.Start
+}
+
+// slice is a stretch of time under way.
+type slice struct {
+	window offsets.Window
+	to     int64
+	link   string // the page to fetch next
+	began  time.Time
+	pages  int
+	seen   map[string]bool // the links followed
+}
+
+// readSlice reads the user's next slice to its end and advances its position. It leaves the slice in
+// u.reading if it can go on where it broke off.
+func (p *Poller) readSlice(ctx context.Context, u *user) error {
+	now := time.Now()
+	clock := &p.cfg.Client.clock
+	if latest, ok := clock.latest(now); ok {
+		// One second of tolerance: the estimate moves by as much, the header having whole seconds.
+		if back, changed := p.cfg.Ladder.Rewound(u.pos, latest.Add(time.Second).UnixMilli()); changed {
+			p.cfg.Log.Warn("position lies ahead of Graph's clock and is set back", "user", u.name, "by", p.cfg.Ladder.Longest())
+			p.cfg.Metrics.rewound.Inc()
+			u.pos, u.reading = back, nil
+		}
+	}
+	if u.reading != nil && now.Sub(u.reading.began) > linkLife {
+		u.reading = nil
+	}
+	s := u.reading
+	if s == nil {
+		window, ok := p.cfg.Ladder.Next(u.pos, clock.end(now, p.cfg.Settle))
+		if !ok {
+			return nil
+		}
+		s = &slice{window: window, to: p.cfg.Ladder.Slice(window, u.length), began: now, seen: make(map[string]bool)}
+		s.link = p.cfg.Client.MessagesURL(u.name, window.Done, s.to, u.top, p.cfg.Query)
+		u.reading = s
+	}
+	for {
+		page, err := p.cfg.Client.Page(ctx, s.link)
+		if err != nil {
+			return err
+		}
+		if latest, ok := clock.latest(time.Now()); ok && s.window.To > latest.UnixMilli() && u.pos.Window == nil {
+			// Graph's clock, known only now, has not reached the window's end: what happens
+			// until then would count as read (invariant 1). Plan again.
+			return p.replan(ctx, u)
+		}
+		s.pages++
+		s.seen[s.link] = true
+		last := page.NextLink == ""
+		d := Delivery{User: u.name, Items: page.Items, From: s.window.Done, To: s.to}
+		if last {
+			next := p.cfg.Ladder.Advance(u.pos, s.window, s.to)
+			d.Position = &next
+		}
+		if last || len(d.Items) > 0 {
+			if err := p.cfg.Deliver(ctx, d); err != nil {
+				return err
+			}
+		}
+		if last {
+			p.finish(u, s, *d.Position)
+			return nil
+		}
+		if s.seen[page.NextLink] {
+			return &Error{Action: Restart, Reason: ErrLinkLoop, Detail: "a page links back to one already read"}
+		}
+		if s.pages >= maxPages {
+			return &Error{Action: Restart, Reason: ErrLinkLoop, Detail: "a slice has no end"}
+		}
+		s.link = page.NextLink
+	}
+}
+
+// replan drops a slice that was begun before Graph's clock was known and reads the right one.
+func (p *Poller) replan(ctx context.Context, u *user) error {
+	u.reading = nil
+	return p.readSlice(ctx, u)
+}
+
+func (p *Poller) finish(u *user, s *slice, pos offsets.Position) {
+	u.pos, u.reading = pos, nil
+	switch {
+	case s.pages > manyPages:
+		u.length = max(minSlice, u.length/2)
+	case s.pages < fewPages:
+		u.length = min(maxSlice, u.length*2)
+	}
+}

@@ -1,0 +1,99 @@
+package transform
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// The headers of a record: CloudEvents 1.0, Kafka binding, binary mode. Values are UTF-8 text.
+const (
+	HeaderSpecVersion = "ce_specversion"
+	HeaderID          = "ce_id"
+	HeaderType        = "ce_type"
+	HeaderSource      = "ce_source"
+	HeaderSubject     = "ce_subject"
+	HeaderTime        = "ce_time"
+	HeaderContentType = "content-type"
+)
+
+// The event types, the values of ce_type.
+const (
+	TypeCreated = "com.microsoft.graph.chatMessage.created"
+	TypeUpdated = "com.microsoft.graph.chatMessage.updated"
+	TypeDeleted = "com.microsoft.graph.chatMessage.deleted"
+)
+
+const sourcePrefix = "https://graph.microsoft.com/tenants/"
+
+// timeLayout prints a version's time with exactly three fractional digits.
+const timeLayout = "2006-01-02T15:04:05.000Z07:00"
+
+// Header is one record header.
+type Header struct {
+	Key   string
+	Value []byte
+}
+
+// EventID is ce_id: chatId/id/etag.
+func (id Identity) EventID() string {
+	return id.ChatID + "/" + id.ID + "/" + id.Version.ETag
+}
+
+// EventTime is ce_time: the version's time with millisecond digits, in UTC.
+func (id Identity) EventTime() string {
+	return time.UnixMilli(id.Version.Time).UTC().Format(timeLayout)
+}
+
+// Source is ce_source for a tenant id.
+func Source(tenant string) string { return sourcePrefix + tenant }
+
+// TenantOf returns the tenant id in a ce_source, or "" if the value is none of ours.
+func TenantOf(source string) string {
+	tenant, ok := strings.CutPrefix(source, sourcePrefix)
+	if !ok {
+		return ""
+	}
+	return tenant
+}
+
+// Headers derives a record's headers.
+func Headers(tenant string, id Identity, eventType, contentType string) []Header {
+	return []Header{
+		{HeaderSpecVersion, []byte("1.0")},
+		{HeaderID, []byte(id.EventID())},
+		{HeaderType, []byte(eventType)},
+		{HeaderSource, []byte(Source(tenant))},
+		{HeaderSubject, []byte(id.ID)},
+		{HeaderTime, []byte(id.EventTime())},
+		{HeaderContentType, []byte(contentType)},
+	}
+}
+
+// IdentityFromHeaders derives the identity of a record that stands in the topic from its key (the
+// chatId) and three headers; it gives back exactly what Identify gave for the item, also when a part
+// of ce_id holds a slash, because key and subject say where the parts end (invariants 3, 5).
+func IdentityFromHeaders(key []byte, eventID, subject, eventTime string) (Identity, error) {
+	chat, rest := cut(eventID, len(key))
+	id, etag := cut(rest, len(subject))
+	if chat == "" || chat != string(key) || id == "" || id != subject || etag == "" {
+		return Identity{}, fmt.Errorf("%w: ce_id is not key/ce_subject/etag", ErrForeignRecord)
+	}
+	t, ok := parseInstant(eventTime)
+	if !ok {
+		return Identity{}, fmt.Errorf("%w: ce_time is no time", ErrForeignRecord)
+	}
+	return Identity{
+		ChatID:  chat, // a part of ce_id, so that a million records read back need no copy of their keys
+		ID:      subject,
+		Version: Version{Time: t.millis(), ETag: etag},
+	}, nil
+}
+
+// cut splits s at the slash at index n. Both parts are empty if there is none.
+func cut(s string, n int) (before, after string) {
+	if n >= len(s) || s[n] != '/' {
+		return "", ""
+	}
+	return s[:n], s[n+1:]
+}

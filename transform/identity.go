@@ -1,0 +1,228 @@
+package transform
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// Identity names one version of one message.
+//
+// ID is unique only inside its chat, so a message is (ChatID, ID) and a version is
+// (ChatID, ID, Version.ETag). Source: the chatMessage page of the Graph reference.
+type Identity struct {
+	ChatID  string
+	ID      string
+	Version Version
+}
+
+// Version orders the versions of one message (invariant 3).
+type Version struct {
+	// Time is lastModifiedDateTime, or createdDateTime where that is null, in milliseconds since
+	// 1970-01-01T00:00:00Z; finer digits are cut off.
+	Time int64
+	// ETag is Graph's etag. Where Graph gives none it is Time in decimal, which is what Graph
+	// itself puts there, so that every version has one.
+	ETag string
+}
+
+// Compare returns -1, 0 or +1 as v is older than, the same as, or newer than w.
+//
+// An equal etag is the same version whatever the times say, because two mailboxes' copies of one
+// version can differ by milliseconds. Otherwise the later time is newer, then the greater numeric
+// etag (one that is no number counts as 0), then the greater etag in byte order.
+func (v Version) Compare(w Version) int {
+	if v.ETag == w.ETag {
+		return 0
+	}
+	if v.Time != w.Time {
+		return sign(v.Time > w.Time)
+	}
+	if a, b := v.Number(), w.Number(); a != b {
+		return sign(a > b)
+	}
+	return strings.Compare(v.ETag, w.ETag)
+}
+
+// Number is the numeric value of the etag, 0 if it is no unsigned 64-bit decimal.
+func (v Version) Number() uint64 {
+	n, err := strconv.ParseUint(v.ETag, 10, 64)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+func sign(positive bool) int {
+	if positive {
+		return 1
+	}
+	return -1
+}
+
+// Identify reads only what tells one version from another: chatId, id, etag and the two times. It
+// is the cheap look that comes before the costly decoding, which most items never reach because
+// the index has seen them. Whether the rest of the item is well-formed, Message finds out.
+//
+// On an error (always one that wraps ErrUnidentified) the identity holds what could be read.
+func Identify(item []byte) (Identity, error) {
+	var id Identity
+	var read identityReader
+	outline := read.item(item)
+	id.ChatID, id.ID, id.Version.ETag = read.chatID.value, read.id.value, read.etag.value
+
+	switch {
+	case outline != "":
+		return id, fmt.Errorf("%w: %s", ErrUnidentified, outline)
+	case id.ChatID == "":
+		return id, fmt.Errorf("%w: chatId is missing or no text", ErrUnidentified)
+	case id.ID == "":
+		return id, fmt.Errorf("%w: id is missing or no text", ErrUnidentified)
+	case read.modified.bad:
+		return id, fmt.Errorf("%w: lastModifiedDateTime is no time", ErrUnidentified)
+	case read.created.bad:
+		return id, fmt.Errorf("%w: createdDateTime is no time", ErrUnidentified)
+	case read.modified.set:
+		id.Version.Time = read.modified.millis
+	case read.created.set:
+		id.Version.Time = read.created.millis
+	default:
+		return id, fmt.Errorf("%w: lastModifiedDateTime and createdDateTime are both null", ErrUnidentified)
+	}
+	if id.Version.ETag == "" {
+		id.Version.ETag = strconv.FormatInt(id.Version.Time, 10)
+	}
+	return id, nil
+}
+
+// identityReader reads the properties an identity is made of.
+type identityReader struct {
+	cursor
+	chatID, id, etag  textProperty
+	modified, created timeProperty
+}
+
+// textProperty is a text of an item; the value is empty where there is none.
+type textProperty struct {
+	value string
+	seen  bool
+}
+
+// timeProperty is a time of an item: absent or null, a time, or something that is no time.
+type timeProperty struct {
+	millis         int64
+	seen, set, bad bool
+}
+
+// item reads the members of the item and returns what is wrong with its outline, if anything.
+func (r *identityReader) item(item []byte) (wrong string) {
+	const malformed = "malformed JSON"
+	r.data = item
+	if !r.take('{') {
+		return "it is no JSON object"
+	}
+	if r.take('}') {
+		return r.end()
+	}
+	for {
+		r.peek()
+		inside, plain, ok := r.quoted()
+		if !ok || !r.take(':') {
+			return malformed
+		}
+		name := item[inside.from:inside.to]
+		if !plain {
+			unescaped, whole := appendUnescaped(nil, name)
+			if !whole {
+				unescaped = nil // no name of ours
+			}
+			name = unescaped
+		}
+		switch string(name) {
+		case "chatId":
+			ok = r.readText(&r.chatID)
+		case "id":
+			ok = r.readText(&r.id)
+		case "etag":
+			ok = r.readText(&r.etag)
+		case "lastModifiedDateTime":
+			ok = r.readTime(&r.modified)
+		case "createdDateTime":
+			ok = r.readTime(&r.created)
+		default:
+			ok = r.skip()
+		}
+		switch {
+		case !ok:
+			return malformed
+		case r.take(','):
+		case r.take('}'):
+			return r.end()
+		default:
+			return malformed
+		}
+	}
+}
+
+func (r *identityReader) end() (wrong string) {
+	if r.peek() != 0 || r.at < len(r.data) {
+		return "malformed JSON"
+	}
+	return ""
+}
+
+// readText stores a JSON string; any other kind of value, or a string that is no Unicode, counts as
+// none. A second property of the name is malformed.
+func (r *identityReader) readText(p *textProperty) (ok bool) {
+	if p.seen {
+		return false
+	}
+	p.seen = true
+	if r.peek() != '"' {
+		return r.skip()
+	}
+	inside, plain, ok := r.quoted()
+	if !ok {
+		return false
+	}
+	value := r.data[inside.from:inside.to]
+	if !plain {
+		unescaped, whole := appendUnescaped(nil, value)
+		if !whole {
+			return true
+		}
+		value = unescaped
+	}
+	p.value = string(value)
+	return true
+}
+
+func (r *identityReader) readTime(p *timeProperty) (ok bool) {
+	if p.seen {
+		return false
+	}
+	p.seen = true
+	switch r.peek() {
+	case 'n':
+		return r.literal("null")
+	case '"':
+	default:
+		p.bad = true
+		return r.skip()
+	}
+	inside, plain, ok := r.quoted()
+	if !ok {
+		return false
+	}
+	value := r.data[inside.from:inside.to]
+	if !plain {
+		unescaped, whole := appendUnescaped(nil, value)
+		if !whole {
+			unescaped = nil // no time
+		}
+		value = unescaped
+	}
+	t, isTime := parseInstant(value)
+	p.millis, p.set, p.bad = t.millis(), isTime, !isTime
+	return true
+}
