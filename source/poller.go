@@ -84,6 +84,14 @@ type Status struct {
 	StoppedSince time.Time
 }
 
+// add counts one user who has been read up to newest.
+func (s *Status) add(newest int64) {
+	if s.Users == 0 || newest < s.Oldest {
+		s.Oldest = newest
+	}
+	s.Users++
+}
+
 // NewPoller makes a poller for users at their positions.
 func NewPoller(cfg PollerConfig, positions map[string]offsets.Position) *Poller {
 	p := &Poller{
@@ -117,7 +125,7 @@ func (p *Poller) Status() Status {
 
 // dispatch starts polls as they fall due and takes the users back as the polls end.
 func (p *Poller) dispatch(ctx context.Context, group *errgroup.Group) error {
-	inFlight := 0
+	reading := make(map[*user]int64) // the users being read, and how far each was before
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	report := time.NewTicker(time.Second)
@@ -125,7 +133,7 @@ func (p *Poller) dispatch(ctx context.Context, group *errgroup.Group) error {
 	for {
 		now := time.Now()
 		limit, opens := p.limit(now)
-		for inFlight < limit {
+		for len(reading) < limit {
 			u := p.queue.take(now)
 			if u == nil {
 				break
@@ -133,7 +141,7 @@ func (p *Poller) dispatch(ctx context.Context, group *errgroup.Group) error {
 			if !u.due.IsZero() && u.due.UnixMilli() > 0 {
 				p.cfg.Metrics.wait.Observe(now.Sub(u.due).Seconds())
 			}
-			inFlight++
+			reading[u] = u.newest(p.cfg.Ladder)
 			group.Go(func() error {
 				if err := p.poll(ctx, u); err != nil {
 					return err
@@ -147,18 +155,18 @@ func (p *Poller) dispatch(ctx context.Context, group *errgroup.Group) error {
 			wake = opens
 		}
 		timer.Reset(max(0, wake.Sub(now)))
-		if inFlight >= limit && limit > 0 {
+		if len(reading) >= limit && limit > 0 {
 			timer.Stop() // a result comes first
 		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case u := <-p.results:
-			inFlight--
+			delete(reading, u)
 			p.schedule(u)
 		case <-timer.C:
 		case <-report.C:
-			p.report(inFlight)
+			p.report(reading)
 		}
 	}
 }
@@ -188,9 +196,11 @@ func (p *Poller) schedule(u *user) {
 }
 
 // report brings the status and the gauges up to date.
-func (p *Poller) report(inFlight int) {
+func (p *Poller) report(reading map[*user]int64) {
 	s := p.queue.status(p.cfg.Ladder)
-	s.Users += inFlight
+	for _, newest := range reading {
+		s.add(newest)
+	}
 	p.mu.Lock()
 	if p.stopped != nil {
 		s.Stopped, s.StoppedSince = p.stopped, p.status.StoppedSince

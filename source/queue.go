@@ -65,21 +65,15 @@ func (q *queue) next() time.Time {
 
 // status counts the waiting users.
 func (q *queue) status(l Ladder) Status {
-	s := Status{Users: len(q.live.users) + len(q.history.users)}
+	var s Status
 	for _, users := range [][]*user{q.live.users, q.history.users} {
 		for _, u := range users {
+			s.add(u.newest(l))
 			if u.history {
 				s.History++
 			}
 			if u.parked != nil {
 				s.Parked++
-			}
-			newest, ok := u.pos.Mark(l.Shortest())
-			if !ok {
-				newest = u.reached()
-			}
-			if s.Oldest == 0 || newest < s.Oldest {
-				s.Oldest = newest
 			}
 		}
 	}

@@ -45,6 +45,14 @@ func (u *user) reached() int64 {
 	return u.pos.Start
 }
 
+// newest is the newest instant of the user's stream that has been read.
+func (u *user) newest(l Ladder) int64 {
+	if mark, ok := u.pos.Mark(l.Shortest()); ok {
+		return mark
+	}
+	return u.reached()
+}
+
 // slice is a stretch of time under way.
 type slice struct {
 	window offsets.Window

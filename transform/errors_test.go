@@ -10,7 +10,6 @@ func isMalformed(err error) bool { return errors.Is(err, ErrMalformed) }
 
 // TestErrors_HoldNoValueOfTheItem: error texts go to logs, values must not (invariant 7).
 func TestErrors_HoldNoValueOfTheItem(t *testing.T) {
-	const secret = "hunter2"
 	items := map[string]error{
 		`{"createdDateTime":"hunter2"}`:                       ErrTime,
 		`{"deletedDateTime":["hunter2"]}`:                     ErrTime,

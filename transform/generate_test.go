@@ -45,9 +45,11 @@ func graphTypes(t testing.TB) map[string]graphType {
 	}
 	types := map[string]graphType{}
 	for name := range extends {
-		properties := []graphProperty{{"@odata.type", "String"}}
-		if name == "chatMessageAttachment" || name == "chatMessageMention" || name == "chatMessageReaction" {
-			properties = nil
+		var properties []graphProperty
+		for of := name; of != ""; of = extends[of] {
+			if of == "chatMessage" || of == "identity" || of == "identitySet" || of == "eventMessageDetail" {
+				properties = append(properties, graphProperty{"@odata.type", "String"}) // Graph says it where types vary
+			}
 		}
 		for of := name; of != ""; of = extends[of] {
 			properties = append(properties, own[of]...)

@@ -37,7 +37,7 @@ func byObject(unmapped map[string]string) map[string]overrides {
 	for pointer, value := range unmapped {
 		i := strings.LastIndexByte(pointer, '/')
 		if i < 0 {
-			objects[pointer] = overrides{"": value} // no object has this pointer
+			objects["none"] = overrides{pointer: value} // the pointer of no object
 			continue
 		}
 		object, name := pointer[:i], pointer[i+1:]

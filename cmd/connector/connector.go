@@ -38,6 +38,9 @@ type connector struct {
 	kafka    []kgo.Opt
 	metrics  *worker.Metrics
 	tenant   worker.Config
+	group    *worker.Group
+	stream   *worker.Tenant
+	started  chan struct{} // closed once group and stream are there
 }
 
 // newConnector wires everything that needs no network.
@@ -66,7 +69,7 @@ func newConnector(cfg config.Config, log *slog.Logger) (*connector, error) {
 		policy.ExcludeChats[chat] = struct{}{}
 	}
 	return &connector{
-		cfg: cfg, log: log, registry: registry, kafka: kafka, metrics: workerMetrics,
+		cfg: cfg, log: log, registry: registry, kafka: kafka, metrics: workerMetrics, started: make(chan struct{}),
 		tenant: worker.Config{
 			Name: cfg.Name, Tenant: cfg.TenantID,
 			Client: source.NewClient(cfg.Graph, httpClient, tokens, source.NewGate(cfg.Rate), userAgent(), sourceMetrics),
@@ -98,21 +101,9 @@ func (c *connector) run(ctx context.Context) error {
 		c.log.Warn("Microsoft permits polling a Teams resource for changes once a day; a shorter SOURCE_POLL_INTERVAL is your decision",
 			"interval", c.cfg.PollInterval)
 	}
-	var group *worker.Group
-	var tenant *worker.Tenant
-	started := make(chan struct{})
-	ready := func() []string {
-		select {
-		case <-started:
-			return readiness(group, tenant)
-		default:
-			return []string{"starting: topics and schema are not ready yet"}
-		}
-	}
-
 	running, ctx := errgroup.WithContext(ctx)
 	if c.cfg.AdminAddress != "" {
-		server, err := admin.Listen(c.cfg.AdminAddress, c.registry, ready)
+		server, err := admin.Listen(c.cfg.AdminAddress, c.registry, c.notReady)
 		if err != nil {
 			return err
 		}
@@ -127,13 +118,13 @@ func (c *connector) run(ctx context.Context) error {
 			}
 			return err
 		}
-		tenant = worker.NewTenant(c.tenant, c.log)
-		group = &worker.Group{
+		c.stream = worker.NewTenant(c.tenant, c.log)
+		c.group = &worker.Group{
 			Client: c.kafka, Name: c.cfg.Name, Topic: c.cfg.OffsetsTopic, SessionTimeout: c.cfg.SessionTimeout,
-			Tenants: []*worker.Tenant{tenant}, Log: c.log, Metrics: c.metrics,
+			Tenants: []*worker.Tenant{c.stream}, Log: c.log, Metrics: c.metrics,
 		}
-		close(started)
-		return group.Run(ctx)
+		close(c.started)
+		return c.group.Run(ctx)
 	})
 	return running.Wait()
 }
@@ -184,12 +175,17 @@ func (c *connector) persist(ctx context.Context, failure string, try func() erro
 	})
 }
 
-// readiness lists why this process does not do its part. A spare does: it waits.
-func readiness(group *worker.Group, tenant *worker.Tenant) (reasons []string) {
-	if !group.Joined() {
+// notReady lists why this process does not do its part. A spare does: it waits.
+func (c *connector) notReady() (reasons []string) {
+	select {
+	case <-c.started:
+	default:
+		return []string{"starting: topics and schema are not ready yet"}
+	}
+	if !c.group.Joined() {
 		reasons = append(reasons, "not a member of the consumer group yet")
 	}
-	state := tenant.State()
+	state := c.stream.State()
 	switch {
 	case state.Phase == worker.Starting || state.Phase == worker.Failing:
 		reason := fmt.Sprintf("tenant %s: %s", state.Tenant, state.Phase)

@@ -27,7 +27,7 @@ func (s *Server) authorize(x *exchange) (accessToken, *graphError) {
 	if !x.at.Before(token.expires) {
 		return refuse(errExpiredToken)
 	}
-	if !token.revoked && x.dice.chance(s.cfg.Faults.Revoke) {
+	if !token.revoked && x.dice.chance(x.cfg.Faults.Revoke) {
 		s.tokens.revoke(text)
 		token.revoked = true
 	}
@@ -63,7 +63,7 @@ func (s *Server) access(x *exchange, user uint32, req *messagesRequest) *graphEr
 	if refused := role(x.token, "Chat.Read.All", "Chat.ReadWrite.All"); refused != nil {
 		return refused
 	}
-	switch lot, a := toUnit(mix(s.cfg.Seed, purposeAccess, uint64(user))), &s.cfg.Access; {
+	switch lot, a := toUnit(mix(s.cfg.Seed, purposeAccess, uint64(user))), &x.cfg.Access; {
 	case lot < a.Forbidden:
 		return &errForbidden
 	case lot < a.Forbidden+a.Unlicensed:
@@ -72,13 +72,13 @@ func (s *Server) access(x *exchange, user uint32, req *messagesRequest) *graphEr
 		return &errNoUser
 	}
 	payment := graphError{status: http.StatusPaymentRequired, code: "PaymentRequired"}
-	switch s.cfg.Access.Payment {
+	switch x.cfg.Access.Payment {
 	case "license":
 		payment.message = "To call this API, the user needs a valid license to access this API."
 	case "tenant":
 		payment.message = "To call this API, the tenant needs a valid license to access this API."
 	case "evaluation":
-		if req.model != "" || s.evaluated.Load() < int64(s.cfg.Access.EvaluationCapacity) {
+		if req.model != "" || s.evaluated.Load() < int64(x.cfg.Access.EvaluationCapacity) {
 			return nil
 		}
 		payment.message = "The evaluation mode capacity has been exceeded. Use a valid billing model."

@@ -14,6 +14,8 @@ type Behaviour struct {
 	Summary string
 	// Default is its rate in Defaults, in 0..1.
 	Default float64
+	// Fixed means that the behaviour is part of the tenant itself and cannot be changed while the simulator runs.
+	Fixed bool
 }
 
 // Behaviours lists every behaviour that has a rate, grouped by prefix.
@@ -21,7 +23,7 @@ func Behaviours() []Behaviour {
 	c := Defaults()
 	var list []Behaviour
 	for _, b := range c.behaviours() {
-		list = append(list, Behaviour{Name: b.name, Summary: b.summary, Default: *b.rate})
+		list = append(list, Behaviour{Name: b.name, Summary: b.summary, Default: *b.rate, Fixed: b.fixed()})
 	}
 	return list
 }
@@ -50,7 +52,7 @@ type behaviour struct {
 
 // behaviours is the one table that ties names to fields.
 func (c *Config) behaviours() []behaviour {
-	f, q, n, a := &c.Faults, &c.Quirks, &c.Content, &c.Access
+	f, q, n, a, p := &c.Faults, &c.Quirks, &c.Content, &c.Access, &c.Directory
 	return []behaviour{
 		{"fault-429-integer", "429 with Retry-After in whole seconds", &f.ThrottleInteger},
 		{"fault-429-fraction", "429 with Retry-After in fractional seconds", &f.ThrottleFraction},
@@ -98,5 +100,19 @@ func (c *Config) behaviours() []behaviour {
 		{"access-forbidden", "share of users answered 403 Forbidden", &a.Forbidden},
 		{"access-unlicensed", "share of users answered 403 for want of a licence", &a.Unlicensed},
 		{"access-no-mailbox", "share of users answered 404", &a.NoMailbox},
+
+		{"directory-disabled", "share of users whose account is disabled", &p.Disabled},
+		{"directory-guests", "share of users that are guests", &p.Guests},
+		{"directory-no-plan", "share of users without a Teams plan", &p.NoPlan},
+	}
+}
+
+// fixed: the model was made with this rate, and what has been shown depends on it.
+func (b behaviour) fixed() bool {
+	switch b.name {
+	case "quirk-time-skew", "quirk-lagging-copy", "quirk-deleted-empty":
+		return true
+	default:
+		return strings.HasPrefix(b.name, "content-") || strings.HasPrefix(b.name, "directory-")
 	}
 }

@@ -51,6 +51,8 @@ type Config struct {
 	Quirks Quirks
 	// Access is who may be read and by whom.
 	Access Access
+	// Directory is who the users are.
+	Directory Directory
 	// CacheBytes bounds the rendered messages that are kept. Default 64 MiB. The memory used is up to twice this
 	// number for some moments.
 	CacheBytes int
@@ -173,11 +175,20 @@ type Access struct {
 	Forbidden  float64 // share of users answered 403 Forbidden
 	Unlicensed float64 // share of users answered 403, no licence
 	NoMailbox  float64 // share of users answered 404
+	// FederatedSubject is the subject whose federated assertions are accepted. Default system:serviceaccount:teams:connector.
+	FederatedSubject string
 	// Payment is the 402 to answer, as in the metered years: "" (none), "license", "tenant" or "evaluation".
 	Payment string
 	// EvaluationCapacity is how many messages are free with Payment "evaluation" when no model is given. Documented then:
 	// 500 a month.
 	EvaluationCapacity int
+}
+
+// Directory is how varied the users are: for each kind the share of users that are of it, in 0..1.
+type Directory struct {
+	Disabled float64 // accounts that are disabled
+	Guests   float64 // users whose userType is Guest
+	NoPlan   float64 // users without a Teams plan
 }
 
 const (
@@ -191,6 +202,7 @@ const (
 	defaultLoopFor    = 30 * time.Second
 	defaultSustained  = time.Minute
 	defaultCacheBytes = 64 << 20
+	defaultSubject    = "system:serviceaccount:teams:connector"
 	maxLateness       = 24 * time.Hour
 	maxSkewMillis     = 5
 )
@@ -208,8 +220,9 @@ func Defaults() Config {
 			System: 0.05, HTML: 0.6, Attachments: 0.1, Mentions: 0.08, Violations: 0.01, Strangers: 0.12,
 			Unknown: 0.05, FineTimes: 0.02, NullModified: 0.01, Escapes: 0.05, Large: 0.002,
 		},
-		Limits: Limits{PerSecond: 200, SustainedShare: 0.83, TopTimeout: 1000},
-		Quirks: Quirks{NullLink: 0.25},
+		Limits:    Limits{PerSecond: 200, SustainedShare: 0.83, TopTimeout: 1000},
+		Quirks:    Quirks{NullLink: 0.25},
+		Directory: Directory{Disabled: 0.05, Guests: 0.05, NoPlan: 0.05},
 	}.withDefaults()
 }
 
@@ -258,6 +271,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Access.Roles == nil {
 		c.Access.Roles = []string{"Chat.Read.All", "User.Read.All", "GroupMember.Read.All"}
+	}
+	if c.Access.FederatedSubject == "" {
+		c.Access.FederatedSubject = defaultSubject
 	}
 	if c.CacheBytes == 0 {
 		c.CacheBytes = defaultCacheBytes

@@ -11,6 +11,7 @@ import (
 // exchange is one request to Graph and its answer.
 type exchange struct {
 	s         *Server
+	cfg       *Config // the settings in force when the request came
 	w         http.ResponseWriter
 	r         *http.Request
 	at        time.Time // arrival, by Config.Now
@@ -49,7 +50,7 @@ func (x *exchange) send(status int, contentType string, body []byte) {
 		client = x.requestID
 	}
 	date := s.graphNow()
-	if x.dice.chance(s.cfg.Quirks.DateJitter) {
+	if x.dice.chance(x.cfg.Quirks.DateJitter) {
 		date = date.Add(time.Duration((x.dice.unit()*10 - 5) * float64(time.Second)))
 	}
 	h.Set("Content-Type", contentType)
@@ -104,7 +105,7 @@ func (x *exchange) writeSlowly(body []byte) {
 		if _, err := x.w.Write(body[len(body)*i/pieces : len(body)*(i+1)/pieces]); err != nil {
 			return
 		}
-		if err := control.Flush(); err != nil || !x.s.pause(x.r.Context(), x.s.cfg.Faults.SlowFor/pieces) {
+		if err := control.Flush(); err != nil || !x.s.pause(x.r.Context(), x.cfg.Faults.SlowFor/pieces) {
 			return
 		}
 	}

@@ -75,7 +75,7 @@ func wholeSeconds(wait time.Duration) time.Duration {
 // failWithFault answers with the faults that are error answers. It reports whether it did.
 func (x *exchange) failWithFault() bool {
 	s, d := x.s, &x.dice
-	wait := s.cfg.Faults.retryAfter(d)
+	wait := x.cfg.Faults.retryAfter(d)
 	switch x.fault {
 	case throttleInteger:
 		x.throttle(wholeSeconds(wait))

@@ -95,7 +95,7 @@ func TestFaults_SpoiledBodiesAreCutShowings(t *testing.T) {
 				}
 			}
 			// A sound answer later is a showing of its own.
-			c.s.cfg.Faults = Faults{}
+			c.adjust(Settings{Rates: map[string]float64{"fault-cut": 0, "fault-truncate": 0}})
 			c.page(messages(user, "$top=20"))
 			for _, l := range c.ledger() {
 				if len(l.Shown) != 2 || !l.Shown[0].Cut || l.Shown[1].Cut {

@@ -12,7 +12,7 @@ const maxEmptyPages = 3
 
 // getAllMessages answers GET /users/{id}/chats/getAllMessages.
 func (s *Server) getAllMessages(x *exchange, user uint32) {
-	quirks := &s.cfg.Quirks
+	quirks := &x.cfg.Quirks
 	req, refused := parseMessagesQuery(x.r.URL.RawQuery, quirks.SkipLink > 0)
 	if refused != nil {
 		x.fail(*refused)
@@ -54,7 +54,7 @@ func (s *Server) getAllMessages(x *exchange, user uint32) {
 	switch {
 	case p.more:
 		link = req.nextLink(s.url, s.model.userIDs[user].String(), next)
-	case s.loops(user, req.win):
+	case s.loops(quirks, user, req.win):
 		link = req.nextLink(s.url, s.model.userIDs[user].String(), skipToken{offset: ask.offset})
 	}
 	s.stats.shown(len(p.items))
@@ -81,12 +81,12 @@ func (s *Server) getAllMessages(x *exchange, user uint32) {
 }
 
 // loops says whether the last page of a window links to itself just now.
-func (s *Server) loops(user uint32, win window) bool {
-	rate := s.cfg.Quirks.LoopingLink
+func (s *Server) loops(quirks *Quirks, user uint32, win window) bool {
+	rate := quirks.LoopingLink
 	if rate == 0 {
 		return false
 	}
-	period := uint64(s.cfg.Now().UnixNano() / int64(max(s.cfg.Quirks.LoopFor, time.Nanosecond)))
+	period := uint64(s.cfg.Now().UnixNano() / int64(max(quirks.LoopFor, time.Nanosecond)))
 	return toUnit(mix(s.cfg.Seed, purposeLoop, uint64(user), uint64(win.from), uint64(win.to), period)) < rate
 }
 

@@ -46,6 +46,7 @@ const (
 	purposeAccess
 	purposeGroup
 	purposeLag
+	purposeAccount
 )
 
 // dice is a stream of numbers from a seed.

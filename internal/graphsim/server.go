@@ -20,7 +20,8 @@ import (
 
 // Server is a running simulator. Its methods may be called from any goroutine.
 type Server struct {
-	cfg          Config
+	cfg          Config                 // as it was at the start
+	settings     atomic.Pointer[Config] // what Adjust may have changed
 	model        *model
 	renderer     renderer
 	items        *itemCache
@@ -28,12 +29,14 @@ type Server struct {
 	limiter      *limiter
 	tokens       *tokens
 	signingKey   *ecdsa.PrivateKey
+	certificate  clientCertificate
 	url          string
 	tenantID     string
 	clientID     string
 	clientSecret string
 	caPEM        []byte
 	requests     atomic.Uint64
+	removed      sync.Map     // users that listings do not show any more
 	evaluated    atomic.Int64 // messages sent, for the evaluation mode of the metered years
 
 	http   *http.Server
@@ -57,6 +60,7 @@ func Start(cfg Config) (*Server, error) {
 		clientSecret: "sim~" + newGUID(cfg.Seed, purposeSecret).String(),
 		closed:       make(chan struct{}),
 	}
+	s.settings.Store(&cfg)
 	host, _, err := net.SplitHostPort(cfg.Address)
 	if err != nil {
 		return nil, fmt.Errorf("graphsim: address %q: %w", cfg.Address, err)

@@ -105,9 +105,9 @@ func (s *Server) issue(token accessToken) (string, error) {
 
 // serveToken answers POST /{tenant}/oauth2/v2.0/token with the client credentials grant.
 func (s *Server) serveToken(w http.ResponseWriter, r *http.Request, tenant string) {
-	d := s.requestDice()
-	if d.chance(s.cfg.Faults.TokenThrottle) {
-		status, wait := http.StatusTooManyRequests, wholeSeconds(s.cfg.Faults.retryAfter(&d))
+	d, cfg := s.requestDice(), s.settings.Load()
+	if d.chance(cfg.Faults.TokenThrottle) {
+		status, wait := http.StatusTooManyRequests, wholeSeconds(cfg.Faults.retryAfter(&d))
 		if d.chance(0.5) {
 			status = http.StatusServiceUnavailable
 		}
@@ -128,7 +128,7 @@ func (s *Server) serveToken(w http.ResponseWriter, r *http.Request, tenant strin
 		s.refuseToken(w, *e)
 		return
 	}
-	lifetime := s.cfg.Access.TokenLifetime
+	lifetime := cfg.Access.TokenLifetime
 	capable := declaresCapability(r.PostForm.Get("claims"))
 	switch {
 	case lifetime > 0:
@@ -137,7 +137,7 @@ func (s *Server) serveToken(w http.ResponseWriter, r *http.Request, tenant strin
 	default:
 		lifetime = minLifetime + time.Duration(d.unit()*float64(lifetimeSpread)).Truncate(time.Second)
 	}
-	text, err := s.issue(accessToken{expires: s.cfg.Now().Add(lifetime), roles: s.cfg.Access.Roles, capable: capable})
+	text, err := s.issue(accessToken{expires: s.cfg.Now().Add(lifetime), roles: cfg.Access.Roles, capable: capable})
 	if err != nil {
 		s.refuseToken(w, loginError{http.StatusInternalServerError, "server_error", 90033, "The token could not be signed."})
 		return
@@ -214,7 +214,7 @@ func declaresCapability(claims string) bool {
 		return false
 	}
 	for _, value := range request.AccessToken.Capabilities.Values {
-		if value == capabilityContinue {
+		if strings.EqualFold(value, capabilityContinue) { // the Azure SDK writes it in capitals
 			return true
 		}
 	}

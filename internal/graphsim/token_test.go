@@ -143,7 +143,7 @@ func TestToken_RevokedOneGetsAChallengeIfTheClientCanTakeIt(t *testing.T) {
 	if a.status != http.StatusUnauthorized || !ok || err != nil || !json.Valid(claims) {
 		t.Fatalf("%d %v", a.status, a.header)
 	}
-	c.s.cfg.Faults.Revoke = 0
+	c.adjust(Settings{Rates: map[string]float64{"fault-revoke": 0}})
 	if a := c.get(link); a.status != http.StatusUnauthorized {
 		t.Errorf("%d with a revoked token", a.status)
 	}
