@@ -59,9 +59,8 @@ func OpenWriter(ctx context.Context, cfg WriterConfig) (*Writer, error) {
 		}),
 		kgo.ProducerBatchCompression(kgo.ZstdCompression(), kgo.Lz4Compression(), kgo.SnappyCompression(), kgo.NoCompression()),
 		kgo.ProducerLinger(5*time.Millisecond),
-		// A record that cannot be delivered in the time a transaction may last ends the
-		// transaction; the worker starts over from the topic.
-		kgo.RecordDeliveryTimeout(max(time.Second, cfg.TransactionTimeout)),
+		// No RecordDeliveryTimeout: it counts from the record's timestamp, which here is the time of the
+		// event. What bounds a delivery is the context of Commit.
 	)
 	if cfg.TransactionalID != "" {
 		opts = append(opts, kgo.TransactionalID(cfg.TransactionalID), kgo.TransactionTimeout(cfg.TransactionTimeout))

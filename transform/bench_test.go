@@ -40,13 +40,15 @@ func page(tb testing.TB) [][]byte {
 	var items [][]byte
 	for i := range 10 {
 		items = append(items, item(10*i, 0, set("Robin Kline"), paragraph, none),
-			item(10*i+1, 0, set("Ada Lovelace"), strings.Repeat(paragraph, 3), none),
-			item(10*i+2, 5000, set("Robin Kline"), strings.Repeat(paragraph, 2), `"attachments":[],"mentions":[{"id":0,"mentionText":"Ada","mentioned":`+
-				set("Ada Lovelace")+`}],"reactions":[`+reaction+`,`+reaction+`],"messageHistory":[{"modifiedDateTime":"2021-05-25T20:13:00.26Z","actions":"reactionAdded","reaction":`+reaction+`}]`),
+			item(10*i+1, 0, set("Ada Lovelace"), strings.Repeat(paragraph, 2), none),
+			item(10*i+2, 5000, set("Robin Kline"), paragraph, `"attachments":[],"mentions":[{"id":0,"mentionText":"Ada","mentioned":`+
+				set("Ada Lovelace")+`}],"reactions":[`+reaction+`],"messageHistory":[{"modifiedDateTime":"2021-05-25T20:13:00.26Z","actions":"reactionAdded","reaction":`+reaction+`}]`),
 			item(10*i+3, 0, set("Robin Kline"), `<attachment id=\"74d20c7f34aa4a7fb74e2b30004247c5\"></attachment>`,
 				`"attachments":[{"id":"74d20c7f34aa4a7fb74e2b30004247c5","contentType":"application/vnd.microsoft.card.adaptive","contentUrl":null,"content":"`+
-					strings.Repeat(`{\r\n  \"type\": \"TextBlock\",\r\n  \"text\": \"Line\"\r\n},`, 30)+`","name":null,"thumbnailUrl":null,"teamsAppId":null}],"mentions":[],"reactions":[]`),
-			item(10*i+4, 0, "null", `<systemEventMessage/>`, none+`,"x-event":null`))
+					strings.Repeat(`{\r\n  \"type\": \"TextBlock\",\r\n  \"text\": \"Line\"\r\n},`, 12)+`","name":null,"thumbnailUrl":null,"teamsAppId":null}],"mentions":[],"reactions":[]`),
+			item(10*i+4, 0, set("Robin Kline"), "ok", none),
+			item(10*i+5, 0, set("Ada Lovelace"), "&nbsp;", none),
+			item(10*i+6, 0, "null", `<systemEventMessage/>`, none+`,"x-event":null`))
 	}
 	var event = `"eventDetail":{"@odata.type":"#microsoft.graph.membersAddedEventMessageDetail","visibleHistoryStartDateTime":"0001-01-01T00:00:00Z",` +
 		`"members":[` + user("Ada") + `],"initiator":` + set("Robin") + `}`
@@ -157,7 +159,7 @@ func BenchmarkLibraryTokens(b *testing.B) {
 	})
 }
 
-// BenchmarkStandardLibrary is encoding/json into a record of the same shape, without what it leaves out.
+// BenchmarkStandardLibrary is encoding/json, without a record.
 func BenchmarkStandardLibrary(b *testing.B) {
 	perMessage(b, func(item []byte) error {
 		var m map[string]any

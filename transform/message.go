@@ -1,6 +1,7 @@
 package transform
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 
@@ -11,7 +12,7 @@ import (
 
 // Message converts one item to a record that is the caller's own. See Converter.Message.
 func Message(item []byte, policy Policy) (m *schema.ChatMessage, eventType string, err error) {
-	return new(Converter).Message(item, policy)
+	return new(Converter).Message(bytes.Clone(item), policy)
 }
 
 // Converter converts items one after the other and uses its memory again. Its zero value is ready
@@ -23,8 +24,8 @@ type Converter struct {
 }
 
 // Message converts one item, and applies the policy. The event type is one of TypeCreated,
-// TypeUpdated and TypeDeleted. The record is good until the next call, and item is neither changed
-// nor kept.
+// TypeUpdated and TypeDeleted. The record refers to item, which is not changed; it is good until the
+// next call and as long as item stays as it is.
 //
 // The errors wrap ErrMalformed or ErrTime. Everything else that an item can hold, the record holds:
 // what has no field, or what its field cannot hold exactly, stands in Unmapped. It needs no

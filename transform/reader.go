@@ -2,7 +2,7 @@ package transform
 
 import (
 	"strconv"
-	"strings"
+	"unsafe"
 )
 
 // reader reads the members of the objects of one item. A value that fits its field goes there; every
@@ -10,8 +10,8 @@ import (
 // needs to be checked.
 type reader struct {
 	cursor
-	text      string          // a copy of the data, which the texts of the record are parts of
-	unescaped strings.Builder // the texts that are not, one behind the other
+	text      string // the data, which the texts of the record are parts of
+	unescaped []byte // the texts that are not, one behind the other
 	name      []byte          // of the member whose value comes next
 	nameRoom  []byte
 	path      []step // the way from the item to the object whose members are being read
@@ -32,13 +32,24 @@ type unmappedValue struct{ pointer, json string }
 
 func (r *reader) reset(item []byte) {
 	*r = reader{
-		cursor:   cursor{data: item},
-		text:     string(item),
-		nameRoom: r.nameRoom[:0],
-		path:     r.path[:0],
-		unmapped: r.unmapped[:0],
+		cursor:    cursor{data: item},
+		text:      textOf(item),
+		unescaped: r.unescaped[:0],
+		nameRoom:  r.nameRoom[:0],
+		path:      r.path[:0],
+		unmapped:  r.unmapped[:0],
+	}
+	if cap(r.unescaped) > maxUnescapedRoom {
+		r.unescaped = nil
 	}
 }
+
+// maxUnescapedRoom bounds what is held for the next item, in bytes.
+const maxUnescapedRoom = 1 << 20
+
+// textOf returns the bytes as a text without a copy. The text changes with the bytes: this is why a
+// record is good only until the Converter's next call and as long as its item stays as it is.
+func textOf(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
 func (r *reader) fail() { r.failed = true }
 
@@ -51,22 +62,36 @@ type object struct {
 // member goes to the next member of an object, leaving its name in r.name; the cursor is before its
 // value. It returns false behind the last member.
 func (r *reader) member(o *object) bool {
-	switch {
-	case r.failed:
+	if r.failed {
 		return false
-	case !o.begun:
-		o.begun = true
-		r.take('{') // the caller has seen it
-		if r.take('}') {
+	}
+	switch r.peek() {
+	case '}':
+		if o.begun {
+			r.at++
 			return false
 		}
-	case r.take('}'):
-		return false
-	case !r.take(','):
+		r.fail() // no caller comes here
+	case ',':
+		r.at++
+		if !o.begun {
+			r.fail()
+		}
+	case '{':
+		r.at++
+		if o.begun {
+			r.fail()
+		} else if r.take('}') {
+			return false
+		}
+		o.begun = true
+	default:
+		r.fail()
+	}
+	if r.failed || r.peek() != '"' {
 		r.fail()
 		return false
 	}
-	r.peek()
 	inside, plain, ok := r.quoted()
 	if !ok || !r.take(':') {
 		r.fail()
@@ -101,13 +126,15 @@ func (r *reader) leave() { r.path = r.path[:len(r.path)-1] }
 // other reads a value that the current member's field cannot hold. Null is as if it were absent, and
 // so is not kept.
 func (r *reader) other() {
-	whole, ok := r.value()
-	switch {
-	case !ok:
-		r.fail()
-	case r.data[whole.from] != 'n':
-		r.keep(whole)
+	if r.peek() == 'n' && r.literal("null") {
+		return
 	}
+	whole, ok := r.value()
+	if !ok {
+		r.fail()
+		return
+	}
+	r.keep(whole)
 }
 
 // keep puts the value of the current member to unmapped.
@@ -160,17 +187,13 @@ func (r *reader) str() (value string, whole span, ok bool) {
 	if plain {
 		return r.text[inside.from:inside.to], whole, true
 	}
-	if r.unescaped.Cap() == 0 {
-		// Unescaped text is never longer than escaped text, so this is enough for all that follows,
-		// and what String returned stays as it is.
-		r.unescaped.Grow(len(r.data) - inside.from)
-	}
-	begin := r.unescaped.Len()
-	ok = writeUnescaped(&r.unescaped, r.data[inside.from:inside.to])
-	return r.unescaped.String()[begin:], whole, ok
+	begin := len(r.unescaped)
+	// If this moves to a larger room, the texts before it keep the old one.
+	r.unescaped, ok = appendUnescaped(r.unescaped, r.data[inside.from:inside.to])
+	return textOf(r.unescaped[begin:]), whole, ok
 }
 
-// longest Go integer as JSON writes it
+// An integer of 32 bits has no more digits than this.
 const maxIntegerDigits = len("-2147483648")
 
 // textField reads a text.

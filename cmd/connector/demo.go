@@ -181,6 +181,7 @@ func (d *demo) stream(ctx context.Context, c *connector, sim *graphsim.Server) e
 	defer tick.Stop()
 	patience := began.Add(d.duration + 2*time.Minute)
 	writing := true
+	var quiet time.Time // since when all that was written is visible
 	for n := 0; ; n++ {
 		select {
 		case err := <-ended:
@@ -195,7 +196,10 @@ func (d *demo) stream(ctx context.Context, c *connector, sim *graphsim.Server) e
 			writing = false
 		}
 		read := d.progress(c, sim, n, time.Since(began), writing)
-		if !writing && sim.Quiet() && read.After(sim.QuietAt().Add(demoLongest)) {
+		if !writing && quiet.IsZero() && sim.Quiet() {
+			quiet = time.Now()
+		}
+		if !quiet.IsZero() && read.After(quiet.Add(demoLongest)) {
 			break
 		}
 		if time.Now().After(patience) {
@@ -206,7 +210,10 @@ func (d *demo) stream(ctx context.Context, c *connector, sim *graphsim.Server) e
 		d.printf("\n")
 	}
 	stop()
-	return <-ended
+	if err := <-ended; err != nil {
+		return fmt.Errorf("demo: %w", err)
+	}
+	return nil
 }
 
 // progress prints how it goes and returns up to when every user has been read.

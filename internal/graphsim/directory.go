@@ -242,6 +242,32 @@ func (s *Server) listUsers(x *exchange) {
 	s.list(x, q, "users", "/users", false, func(uint32) bool { return true })
 }
 
+// getUser answers GET /users/{id}.
+func (s *Server) getUser(x *exchange, key string) {
+	if refused := directoryRole(x.token, "User.Read.All", "User.ReadWrite.All", "Directory.Read.All"); refused != nil {
+		x.fail(*refused)
+		return
+	}
+	q, refused := parseDirectoryQuery(x.r, false)
+	if refused != nil {
+		x.fail(*refused)
+		return
+	}
+	user, ok := s.user(key)
+	if !ok || !s.listed(user) {
+		x.fail(noResource(key))
+		return
+	}
+	body := s.appendUser(x.buffer[:0], s.account(user), q.selected, false)
+	x.buffer = append(append(body[:0:0], `{"@odata.context":"https://graph.microsoft.com/v1.0/$metadata#users/$entity",`...), body[1:]...)
+	x.send(http.StatusOK, jsonType, x.buffer)
+}
+
+func noResource(key string) graphError {
+	return graphError{status: http.StatusNotFound, code: "Request_ResourceNotFound", message: "Resource '" + key +
+		"' does not exist or one of its queried reference-property objects are not present."}
+}
+
 // listMembers answers GET /groups/{id}/transitiveMembers, with or without the cast to users.
 func (s *Server) listMembers(x *exchange, groupID, verb string, cast bool) {
 	if refused := directoryRole(x.token, "GroupMember.Read.All", "Group.Read.All", "Directory.Read.All"); refused != nil {
@@ -250,7 +276,7 @@ func (s *Server) listMembers(x *exchange, groupID, verb string, cast bool) {
 	}
 	group, ok := s.group(groupID)
 	if !ok {
-		x.fail(graphError{status: http.StatusNotFound, code: "Request_ResourceNotFound", message: "Resource '" + groupID + "' does not exist or one of its queried reference-property objects are not present."})
+		x.fail(noResource(groupID))
 		return
 	}
 	q, refused := parseDirectoryQuery(x.r, cast)
@@ -297,7 +323,7 @@ func (s *Server) list(x *exchange, q *directoryQuery, kind, path string, typed b
 	}
 	body = append(body, `]}`...)
 	x.buffer = body
-	x.send(http.StatusOK, "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8", body)
+	x.send(http.StatusOK, jsonType, body)
 }
 
 // directoryRole refuses in the words of the directory.

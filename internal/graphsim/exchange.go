@@ -24,6 +24,9 @@ type exchange struct {
 	token     accessToken
 }
 
+// jsonType is the Content-Type of Graph's answers.
+const jsonType = "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8"
+
 var buffers = sync.Pool{New: func() any { return new([]byte) }}
 
 // hold makes the answer tell the client to wait.

@@ -231,6 +231,13 @@ func (c *client) ledger() []LedgerLine {
 	return lines
 }
 
+func (c *client) adjust(change Settings) {
+	c.t.Helper()
+	if err := c.s.Adjust(change); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
 func (c *client) stats() Stats {
 	c.t.Helper()
 	a := c.get("/_sim/stats")

@@ -77,7 +77,7 @@ func (s *Server) getAllMessages(x *exchange, user uint32) {
 	body = s.appendItems(body, p.items, knowing)
 	body = append(body, `]}`...)
 	x.buffer = body
-	x.send(http.StatusOK, "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8", body)
+	x.send(http.StatusOK, jsonType, body)
 }
 
 // loops says whether the last page of a window links to itself just now.

@@ -98,7 +98,7 @@ func TestPaging_ChangeBetweenPagesShiftsItems(t *testing.T) {
 	for i := range c.s.model.messages {
 		if c.s.model.messages[i].id == number(t, moved.ID) {
 			c.s.model.advance(c.s.graphMillis())
-			c.s.model.change(uint32(i), opEdit, c.s.graphMillis())
+			c.s.model.change(uint32(i), opEdit, c.s.graphMillis(), asConfigured)
 		}
 	}
 	c.s.model.mu.Unlock()

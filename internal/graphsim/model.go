@@ -31,6 +31,7 @@ type model struct {
 	nextAt    float64 // time of the next live change, Unix ms
 	stopped   bool
 	ledger    ledger
+	written   map[writtenKey]*writtenText
 	orders    folderOrders
 }
 
@@ -169,11 +170,11 @@ func (m *model) create(at int64) {
 	case pick < m.cfg.Content.BadItems+m.cfg.Content.System:
 		kind = kindSystem
 	}
-	m.add(i, kind, at)
+	m.add(i, kind, at, asConfigured)
 }
 
 // add appends a message to chat i and sends it on its way to the members.
-func (m *model) add(i uint32, kind messageKind, at int64) uint32 {
+func (m *model) add(i uint32, kind messageKind, at int64, late delays) uint32 {
 	c := &m.chats[i]
 	c.lastID = max(at, c.lastID+1)
 	index := uint32(len(m.messages))
@@ -182,7 +183,7 @@ func (m *model) add(i uint32, kind messageKind, at int64) uint32 {
 		m.recent[m.made%recentMessages] = index
 		m.made++
 	}
-	m.deliver(index, 1)
+	m.deliver(index, 1, late)
 	return index
 }
 
@@ -198,12 +199,12 @@ func (m *model) modify(at int64, op operation) {
 	if op == opReact && m.traffic.chance(0.25) && len(m.messages[index].reactionsAt(m.messages[index].versions(), nil)) > 0 {
 		op = opUnreact
 	}
-	m.change(index, op, at)
+	m.change(index, op, at, asConfigured)
 }
 
 // change appends a version, unless the message is deleted or was changed so shortly before that skewed copies of two
 // versions could change places. It reports whether it did.
-func (m *model) change(index uint32, op operation, at int64) bool {
+func (m *model) change(index uint32, op operation, at int64, late delays) bool {
 	msg := &m.messages[index]
 	last := msg.newest()
 	if last.op == opDelete || m.cfg.Quirks.TimeSkew > 0 && at <= last.at+maxSkewMillis {
@@ -211,12 +212,12 @@ func (m *model) change(index uint32, op operation, at int64) bool {
 	}
 	at = max(at, last.at)
 	msg.later = append(msg.later, version{at: at, etag: max(at, last.etag+1), op: op})
-	m.deliver(index, msg.versions())
+	m.deliver(index, msg.versions(), late)
 	return true
 }
 
 // deliver sends a version to the mailboxes that have a copy.
-func (m *model) deliver(index, seq uint32) {
+func (m *model) deliver(index, seq uint32, late delays) {
 	msg := &m.messages[index]
 	members := m.chats[msg.chat].members
 	if msg.kind.bad() != "" {
@@ -224,7 +225,11 @@ func (m *model) deliver(index, seq uint32) {
 		members = members[owner : owner+1]
 	}
 	for _, user := range members {
-		visible := m.modifiedIn(user, index, seq) + m.delay(user, index, seq)
+		delay, given := late.of(user)
+		if !given {
+			delay = m.delay(user, index, seq)
+		}
+		visible := m.modifiedIn(user, index, seq) + delay
 		if visible <= m.now {
 			m.show(user, index, seq)
 		} else {

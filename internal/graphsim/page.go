@@ -49,5 +49,9 @@ func (m *model) read(now int64, req pageRequest) page {
 // item returns a version with all that is needed to render it.
 func (m *model) item(index, seq uint32) item {
 	msg := m.messages[index]
-	return item{index: index, seq: seq, modified: msg.version(seq).at, msg: msg, chat: m.chats[msg.chat]}
+	it := item{index: index, seq: seq, modified: msg.version(seq).at, msg: msg, chat: m.chats[msg.chat]}
+	if len(m.written) > 0 {
+		it.text = m.written[writtenKey{index, msg.editionAt(seq)}]
+	}
+	return it
 }

@@ -12,7 +12,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case first == "_sim":
 		s.serveControl(w, r, rest)
-	case strings.EqualFold(first, "v1.0") || strings.EqualFold(first, "beta"):
+	case strings.EqualFold(first, "v1.0"):
 		s.serveGraph(w, r, rest)
 	case strings.EqualFold(rest, "oauth2/v2.0/token"):
 		s.serveToken(w, r, first)
@@ -23,26 +23,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// serveControl answers for the simulator itself. It needs no token.
-func (s *Server) serveControl(w http.ResponseWriter, r *http.Request, path string) {
-	switch {
-	case r.Method == http.MethodGet && path == "ledger":
-		w.Header().Set("Content-Type", "application/x-ndjson")
-		if err := s.WriteLedger(w); err != nil {
-			panic(http.ErrAbortHandler) // a ledger that is cut short must not look whole
-		}
-	case r.Method == http.MethodGet && path == "stats":
-		writeJSON(w, http.StatusOK, s.Stats())
-	default:
-		http.NotFound(w, r)
-	}
-}
-
 // serveGraph answers a request to Graph, whose path after the version is given.
 func (s *Server) serveGraph(w http.ResponseWriter, r *http.Request, path string) {
 	buffer := buffers.Get().(*[]byte)
 	x := &exchange{
-		s: s, w: w, r: r, at: s.cfg.Now(), dice: s.requestDice(), instance: instanceID(r.UserAgent()), buffer: *buffer,
+		s: s, cfg: s.settings.Load(), w: w, r: r, at: s.cfg.Now(), dice: s.requestDice(), instance: instanceID(r.UserAgent()),
+		buffer: *buffer,
 	}
 	defer func() {
 		*buffer = x.buffer
@@ -50,11 +36,14 @@ func (s *Server) serveGraph(w http.ResponseWriter, r *http.Request, path string)
 	}()
 	x.requestID = newGUID(x.dice.next()).String()
 	s.stats.arrived(x.instance, x.at)
-	if wait := s.limiter.admit(x.at); wait > 0 {
-		x.throttle(wait)
-		return
+	answer, teams := s.route(x, path)
+	if teams { // the limits are those of the Teams API; the directory has its own
+		if wait := s.limiter.admit(x.at); wait > 0 {
+			x.throttle(wait)
+			return
+		}
 	}
-	x.fault = s.cfg.Faults.draw(&x.dice)
+	x.fault = x.cfg.Faults.draw(&x.dice)
 	if x.failWithFault() {
 		return
 	}
@@ -68,33 +57,49 @@ func (s *Server) serveGraph(w http.ResponseWriter, r *http.Request, path string)
 		x.fail(errMethod)
 		return
 	}
-	segments := strings.Split(path, "/")
+	answer()
+}
+
+// route finds what answers a path; teams says that it belongs to the Teams API.
+func (s *Server) route(x *exchange, path string) (answer func(), teams bool) {
+	segments := strings.Split(strings.TrimSuffix(path, "/"), "/")
 	for i := range segments {
 		segments[i] = strings.TrimSuffix(segments[i], "()")
 	}
-	collection, key, keyed := keyInParentheses(segments[0])
-	if !keyed && len(segments) > 1 {
-		key, segments = segments[1], segments[1:]
+	if collection, key, keyed := keyInParentheses(segments[0]); keyed {
+		segments = append([]string{collection, key}, segments[1:]...)
 	}
-	if strings.EqualFold(collection, "users") && len(segments) == 3 && strings.EqualFold(segments[1], "chats") && isGetAllMessages(segments[2]) {
-		user, ok := s.user(key)
-		if !ok {
-			x.fail(errNoUser)
-			return
+	is := func(i int, names ...string) bool {
+		for _, name := range names {
+			if i < len(segments) && strings.EqualFold(segments[i], name) {
+				return true
+			}
 		}
-		s.getAllMessages(x, user)
-		return
+		return false
 	}
-	x.fail(errUnsupported)
-}
-
-func isGetAllMessages(segment string) bool {
-	for _, name := range [...]string{"getAllMessages", "microsoft.graph.getAllMessages", "allMessages"} {
-		if strings.EqualFold(segment, name) {
-			return true
-		}
+	const messages, cast = "getAllMessages", "microsoft.graph."
+	switch n := len(segments); {
+	case n == 4 && is(0, "users") && is(2, "chats") && is(3, messages, cast+messages, "allMessages"):
+		return func() {
+			if user, ok := s.user(segments[1]); ok {
+				s.getAllMessages(x, user)
+			} else {
+				x.fail(errNoUser)
+			}
+		}, true
+	case n == 3 && is(0, "me") && is(1, "chats") && is(2, messages, cast+messages):
+		return func() { x.fail(errDelegated) }, true
+	case n == 1 && is(0, "users"):
+		return func() { s.listUsers(x) }, false
+	case n == 2 && is(0, "users"):
+		return func() { s.getUser(x, segments[1]) }, false
+	case n == 3 && is(0, "groups") && is(2, "transitiveMembers", "members"):
+		return func() { s.listMembers(x, segments[1], segments[2], false) }, false
+	case n == 4 && is(0, "groups") && is(2, "transitiveMembers", "members") && is(3, cast+"user"):
+		return func() { s.listMembers(x, segments[1], segments[2], true) }, false
+	default:
+		return func() { x.fail(errUnsupported) }, true
 	}
-	return false
 }
 
 // keyInParentheses splits users('key'). Without parentheses it returns the segment alone.
