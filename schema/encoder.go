@@ -2,6 +2,7 @@ package schema
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -79,6 +80,9 @@ func newEncoder(parsed avro.Schema, header []byte, contentType string) *framedEn
 const maxPooledBuffer = 256 << 10
 
 func (e *framedEncoder) Append(dst []byte, m *ChatMessage) ([]byte, error) {
+	if m == nil {
+		return dst, errors.New("schema: encode: there is no message")
+	}
 	writer := e.writers.Get().(*avro.Writer)
 	writer.Reset(nil)
 	writer.WriteVal(e.schema, m)

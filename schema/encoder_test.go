@@ -117,6 +117,13 @@ func TestEncoder_WritesTheSpecification(t *testing.T) {
 	}
 }
 
+func TestEncoder_RefusesNoMessage(t *testing.T) {
+	confluent, _ := encoders(t)
+	if got, err := confluent.Append([]byte("before"), nil); err == nil || string(got) != "before" {
+		t.Errorf("got %q, %v", got, err)
+	}
+}
+
 func TestEncoder_MayBeSharedByGoroutines(t *testing.T) {
 	confluent, _ := encoders(t)
 	all := samples()

@@ -33,7 +33,7 @@ func (a Action) String() string {
 // The reasons an operator is told, in readiness, metrics and log. Match them with errors.Is.
 var (
 	ErrThrottled    = errors.New("throttled")
-	ErrUnavailable  = errors.New("Graph is unavailable")
+	ErrUnavailable  = errors.New("service is unavailable")
 	ErrMalformed    = errors.New("malformed response")
 	ErrRefusedLink  = errors.New("nextLink refused")
 	ErrLinkLoop     = errors.New("nextLink repeats")

@@ -62,7 +62,8 @@ func sign(positive bool) int {
 
 // Identify reads only what tells one version from another: chatId, id, etag and the two times. It
 // is the cheap look that comes before the costly decoding, which most items never reach because
-// the index has seen them. Whether the rest of the item is well-formed, Message finds out.
+// the index has seen them. It looks no further than it must; whether the rest of the item is
+// well-formed, Message finds out.
 //
 // On an error (always one that wraps ErrUnidentified) the identity holds what could be read.
 func Identify(item []byte) (Identity, error) {
@@ -155,6 +156,8 @@ func (r *identityReader) item(item []byte) (wrong string) {
 		switch {
 		case !ok:
 			return malformed
+		case r.complete():
+			return ""
 		case r.take(','):
 		case r.take('}'):
 			return r.end()
@@ -162,6 +165,12 @@ func (r *identityReader) item(item []byte) (wrong string) {
 			return malformed
 		}
 	}
+}
+
+// complete tells whether nothing that matters can follow. As Graph orders the members, that is before
+// the body, which is most of an item.
+func (r *identityReader) complete() bool {
+	return r.chatID.seen && r.id.seen && r.etag.seen && r.modified.seen && r.created.seen
 }
 
 func (r *identityReader) end() (wrong string) {

@@ -218,7 +218,7 @@ func TestConverter_LeavesNothingBehind(t *testing.T) {
 			given := bytes.Clone(item)
 			want, wantType, wantErr := Message(item, Policy{})
 			clear(item) // what Message returned must not refer to it
-			copy(item, given)
+			item = bytes.Clone(given)
 			got, gotType, gotErr := converter.Message(item, Policy{})
 			if (wantErr == nil) != (gotErr == nil) || wantType != gotType {
 				rt.Fatalf("want %q, %v, got %q, %v", wantType, wantErr, gotType, gotErr)

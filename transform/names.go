@@ -4,19 +4,16 @@ package transform
 // names of Graph's types give none, which a test holds.
 type nameFilter [4]uint64
 
-// Chosen by trial, so that the names of no type collide.
-const factor1, factor2, factor3 = 21503, 2357, 16039
-
 // add tells whether the name may have been added before.
 func (f *nameFilter) add(name []byte) (maybe bool) {
-	hash := uint32(len(name))
+	// The factors were found by trial, so that the names of no type collide.
+	hash := uint32(len(name)) * 960790541
 	if n := len(name); n > 0 {
-		hash = hash*factor1 + uint32(name[0])
-		hash = hash*factor2 + uint32(name[n/2])
-		hash = hash*factor3 + uint32(name[n-1])
+		hash += uint32(name[0])*1909528025 + uint32(name[n/2])*978331597 + uint32(name[n-1])*577120593
 	}
-	bit := hash * 0x9E3779B1 >> 24
-	maybe = f[bit/64]&(1<<(bit%64)) != 0
-	f[bit/64] |= 1 << (bit % 64)
+	bit := hash >> 24
+	word, mask := &f[bit/64], uint64(1)<<(bit%64)
+	maybe = *word&mask != 0
+	*word |= mask
 	return maybe
 }

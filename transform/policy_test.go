@@ -58,7 +58,7 @@ func TestPolicy_Excludes(t *testing.T) {
 }
 
 func TestDeadLetter_IsTheItemItself(t *testing.T) {
-	for _, item := range []string{secretItem, `{"broken`, "\xff", ""} {
+	for _, item := range []string{secretItem, `{"broken`, "\xff", "x"} {
 		given := []byte(item)
 		letter := DeadLetter(given, Policy{})
 		clear(given)
@@ -84,6 +84,21 @@ func TestDeadLetter_HoldsNoBodyIfThePolicyLeavesItOut(t *testing.T) {
 		}
 		if !json.Valid(letter) || bytes.Contains(letter, []byte(secret)) {
 			t.Errorf("%s is no JSON, or gives it away", letter)
+		}
+	}
+}
+
+// TestDeadLetter_OfAnUnknownChatIsNotWholeIfChatsAreExcluded: it could be one of them.
+func TestDeadLetter_OfAnUnknownChatIsNotWholeIfChatsAreExcluded(t *testing.T) {
+	exclude := Policy{ExcludeChats: map[string]struct{}{"c": {}}}
+	for item, want := range map[string]string{
+		`{"chatId":"d","createdDateTime":"hunter2"}`: `{"chatId":"d","createdDateTime":"hunter2"}`,
+		`{"subject":"hunter2"}`:                      `{"subject":"hunter2"}`, // of no chat at all
+		`{"subject":"hunter2","chatId":"c`:           `{"sha256":"` + sha256Of(`{"subject":"hunter2","chatId":"c`) + `","length":32}`,
+		`{"chatId":"d","chatId":"c"}`:                `{"sha256":"` + sha256Of(`{"chatId":"d","chatId":"c"}`) + `","length":27}`,
+	} {
+		if letter := DeadLetter([]byte(item), exclude); string(letter) != want {
+			t.Errorf("want %s\ngot  %s", want, letter)
 		}
 	}
 }

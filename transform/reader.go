@@ -65,33 +65,23 @@ func (r *reader) member(o *object) bool {
 	if r.failed {
 		return false
 	}
-	switch r.peek() {
-	case '}':
-		if o.begun {
-			r.at++
-			return false
-		}
-		r.fail() // no caller comes here
-	case ',':
-		r.at++
-		if !o.begun {
-			r.fail()
-		}
-	case '{':
-		r.at++
-		if o.begun {
-			r.fail()
-		} else if r.take('}') {
-			return false
-		}
+	switch next := r.peek(); {
+	case !o.begun:
 		o.begun = true
+		r.at++ // the brace, which the caller has seen
+		if r.take('}') {
+			return false
+		}
+	case next == ',':
+		r.at++
+	case next == '}':
+		r.at++
+		return false
 	default:
-		r.fail()
-	}
-	if r.failed || r.peek() != '"' {
 		r.fail()
 		return false
 	}
+	r.peek()
 	inside, plain, ok := r.quoted()
 	if !ok || !r.take(':') {
 		r.fail()

@@ -90,6 +90,31 @@ func TestNameFilter_KnowsTheNamesOfNoTypeTwice(t *testing.T) {
 	}
 }
 
+// TestMessage_RefusesEveryNameThatStandsTwice: a record can hold one of the two values only.
+func TestMessage_RefusesEveryNameThatStandsTwice(t *testing.T) {
+	types := graphTypes(t)
+	for _, p := range types["chatMessage"].properties {
+		for _, values := range [][2]string{{`null`, `null`}, {`null`, `{}`}} {
+			item := `{"` + p.name + `":` + values[0] + `,"x":1,"` + p.name + `":` + values[1] + `}`
+			if _, _, err := Message([]byte(item), Policy{}); !isMalformed(err) {
+				t.Errorf("%s: %v", item, err)
+			}
+		}
+	}
+	for _, item := range []string{
+		`{"x":null,"x":null}`, `{"x":1,"\u0078":1}`, `{"from":{"user":{"id":"1","id":"1"}}}`, `{"mentions":[{"id":1},{"id":1,"id":1}]}`,
+		`{"x":{"y":1,"y":1}}`, `{"mentions":[null,{"id":1,"id":1}]}`, `{"":1,"":1}`,
+	} {
+		if _, _, err := Message([]byte(item), Policy{}); !isMalformed(err) {
+			t.Errorf("%s: %v", item, err)
+		}
+	}
+	// The same name in different objects is no second one.
+	if _, _, err := Message([]byte(`{"id":"1","from":{"user":{"id":"1"}},"mentions":[{"id":1},{"id":1}]}`), Policy{}); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestSkip_FindsTheEndOfEveryValue(t *testing.T) {
 	for _, value := range []string{
 		`null`, `true`, `-1.5e3`, `"a"`, `""`, `"\\"`, `"\""`, `"\\\""`, `"{["`, `{}`, `[]`, `[[],{}]`, `{"a":{"b":[1,"]"]},"c":"}"}`,

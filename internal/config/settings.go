@@ -88,6 +88,16 @@ func All() []Setting {
 	return all
 }
 
+// Variables gives the settings as an environment.
+func (s Settings) Variables() map[string]string {
+	v := reflect.ValueOf(s)
+	env := make(map[string]string, v.NumField())
+	for i := range v.NumField() {
+		env[v.Type().Field(i).Tag.Get("envconfig")] = v.Field(i).String()
+	}
+	return env
+}
+
 // Markdown is the table of all variables for the documentation.
 func Markdown() string {
 	var b strings.Builder

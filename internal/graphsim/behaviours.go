@@ -74,6 +74,7 @@ func (c *Config) behaviours() []behaviour {
 		{"quirk-short-page", "a page with fewer items than asked for, with a link", &q.ShortPage},
 		{"quirk-duplicates", "the next page repeats items of this one", &q.Duplicates},
 		{"quirk-looping-link", "per window: the last page links to itself for a while", &q.LoopingLink},
+		{"quirk-foreign-link", "a link leads to another host", &q.ForeignLink},
 		{"quirk-stale-token", "a skiptoken is refused with 400", &q.StaleToken},
 		{"quirk-null-link", "the last page has a link that is null instead of none", &q.NullLink},
 		{"quirk-bare-link", "links do not repeat $filter", &q.BareLink},

@@ -12,6 +12,9 @@ import (
 type Config struct {
 	// Address is where to listen, host:port. Default 127.0.0.1:0, a free port.
 	Address string
+	// Host is the name or address under which clients reach the simulator, if it is not the one it listens on: a service in
+	// a cluster, say. It stands in URL, in links and in the certificate.
+	Host string
 	// Dir is an existing folder that gets ca.pem, the certificate authority to trust. Empty: no file is written.
 	Dir string
 	// Seed decides everything that looks random.
@@ -148,6 +151,7 @@ type Quirks struct {
 	ShortPage     float64 // fewer items than $top, and a link
 	Duplicates    float64 // the next page begins before the end of this one
 	LoopingLink   float64 // per window and LoopFor: the last page links to itself
+	ForeignLink   float64 // the link leads to another host, which must never see the token
 	StaleToken    float64 // per request with a $skiptoken: 400
 	NullLink      float64 // per last page: "@odata.nextLink": null instead of no link
 	BareLink      float64 // the link does not repeat $filter; the token carries it

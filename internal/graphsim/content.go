@@ -2,6 +2,7 @@ package graphsim
 
 import (
 	"strconv"
+	"strings"
 )
 
 var subjects = [...]string{"Minutes", "Re: budget Q3", "¿Mañana?", "Вопрос", "Wichtig: Umzug"}
@@ -60,7 +61,7 @@ func (r renderer) isHTML(it *item) bool {
 // textLength draws a length in bytes: mostly a line, sometimes a page.
 func textLength(d *dice) int {
 	u := d.unit()
-	return 12 + int(2400*u*u*u*u)
+	return 12 + int(1500*u*u*u*u)
 }
 
 // appendWords appends words until the text is about target bytes longer. In HTML, what would be markup is escaped.
@@ -75,7 +76,7 @@ func appendWords(b []byte, d *dice, target int, html bool) []byte {
 			b = append(b, ' ')
 		}
 		word := words[d.below(len(words))]
-		if !html {
+		if !html || !strings.ContainsAny(word, "<>&") {
 			b = append(b, word...)
 			continue
 		}

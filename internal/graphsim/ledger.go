@@ -83,6 +83,9 @@ func (s *Server) WriteLedger(w io.Writer) error {
 	newest := make([]uint32, len(m.messages)) // the newest version that is visible anywhere
 	for i := range m.mailboxes {
 		for _, c := range m.mailboxes[i].copies {
+			if deleted := m.messages[c.message].deletedAt(c.seq); deleted != 0 && deleted+purgeAfter <= m.now {
+				continue
+			}
 			newest[c.message] = max(newest[c.message], c.seq)
 		}
 	}

@@ -7,6 +7,9 @@ import (
 	"time"
 )
 
+// foreignRoot is a host that is not Graph; the name is reserved and leads nowhere.
+const foreignRoot = "https://graph.elsewhere.invalid"
+
 // maxEmptyPages in a row, so that every reading comes to an end.
 const maxEmptyPages = 3
 
@@ -35,7 +38,7 @@ func (s *Server) getAllMessages(x *exchange, user uint32) {
 
 	ask := pageRequest{
 		query:  query{user: user, win: req.win, clauses: req.clauses, created: x.dice.chance(quirks.FilterCreated)},
-		offset: req.token.offset, limit: req.top, cut: x.fault.spoils(), at: x.at,
+		offset: req.token.offset, limit: req.top, cut: x.fault.spoils(),
 	}
 	next := skipToken{offset: ask.offset}
 	switch {
@@ -56,6 +59,9 @@ func (s *Server) getAllMessages(x *exchange, user uint32) {
 		link = req.nextLink(s.url, s.model.userIDs[user].String(), next)
 	case s.loops(quirks, user, req.win):
 		link = req.nextLink(s.url, s.model.userIDs[user].String(), skipToken{offset: ask.offset})
+	}
+	if link != "" && x.dice.chance(quirks.ForeignLink) {
+		link = foreignRoot + strings.TrimPrefix(link, s.url)
 	}
 	s.stats.shown(len(p.items))
 	s.evaluated.Add(int64(len(p.items)))

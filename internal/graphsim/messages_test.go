@@ -5,6 +5,8 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -355,5 +357,26 @@ func TestSeed_GivesTheSameTenant(t *testing.T) {
 	}
 	if a, b := read(), read(); len(a) == 0 || !slices.Equal(a, b) {
 		t.Errorf("%d items and %d items from one seed", len(a), len(b))
+	}
+}
+
+func TestHost_StandsInLinksAndCertificate(t *testing.T) {
+	c := realClock(t, Config{Users: 2, Chats: 1, History: History{Messages: 20}, Address: "127.0.0.1:0", Host: "localhost"})
+	token, err := c.s.AccessToken([]string{"Chat.Read.All"}, false, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.token = token
+	if items := c.readAll(messages(c.s.Users()[0])); len(items) != 20 || !strings.HasPrefix(c.s.URL(), "https://localhost:") {
+		t.Errorf("%d items from %s", len(items), c.s.URL())
+	}
+}
+
+func TestDir_GetsTheCertificateAuthority(t *testing.T) {
+	dir := t.TempDir()
+	c := start(t, Config{Dir: dir})
+	data, err := os.ReadFile(filepath.Join(dir, "ca.pem"))
+	if err != nil || string(data) != string(c.s.CAPEM()) {
+		t.Errorf("ca.pem has %d bytes, %v", len(data), err)
 	}
 }

@@ -1,14 +1,11 @@
 package graphsim
 
-import "time"
-
 // pageRequest is one page of a user's folder.
 type pageRequest struct {
 	query
 	offset int
 	limit  int
 	cut    bool // the response will be spoiled
-	at     time.Time
 }
 
 // page is what the folder held at the time of the request.
@@ -27,7 +24,7 @@ func (m *model) read(now int64, req pageRequest) page {
 	end := min(start+req.limit, len(matching))
 	p := page{items: make([]item, 0, end-start), more: end < len(matching)}
 	copies := m.mailboxes[req.user].copies
-	to := req.win.upperMillis()
+	to, at := req.win.upperMillis(), m.cfg.Now().UnixNano()
 	for _, i := range matching[start:end] {
 		c := &copies[i]
 		it := m.item(c.message, c.seq)
@@ -41,7 +38,7 @@ func (m *model) read(now int64, req pageRequest) page {
 		} else {
 			c.shown = c.seq
 		}
-		m.ledger.enter(showing{message: c.message, seq: c.seq, user: req.user, cut: req.cut, at: req.at.UnixNano(), to: to})
+		m.ledger.enter(showing{message: c.message, seq: c.seq, user: req.user, cut: req.cut, at: at, to: to})
 	}
 	return p
 }

@@ -65,6 +65,9 @@ func Start(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("graphsim: address %q: %w", cfg.Address, err)
 	}
+	if cfg.Host != "" {
+		host = cfg.Host
+	}
 	certificate, caPEM, err := newCertificate(host)
 	if err != nil {
 		return nil, err
@@ -104,7 +107,7 @@ func reachable(addr net.Addr, host string) string {
 	if !ok {
 		return addr.String()
 	}
-	if tcp.IP.IsUnspecified() || host == "" {
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
 		host = "127.0.0.1"
 	}
 	return net.JoinHostPort(host, fmt.Sprint(tcp.Port))

@@ -121,6 +121,7 @@ type ledgerLine struct {
 		At   time.Time `json:"at"`
 		To   int64     `json:"to"`
 		Cut  bool      `json:"cut"`
+		Time *int64    `json:"time"` // this copy's, where it differs
 	} `json:"shown"`
 }
 
@@ -203,6 +204,11 @@ func (l *ledger) addVersion(line *ledgerLine) (int32, error) {
 			return none, errors.New("a version without etag and time")
 		}
 		line.ETag = strconv.FormatInt(*line.Time, 10)
+	}
+	for _, s := range line.Shown {
+		if s.Time != nil {
+			line.Times = append(line.Times, *s.Time)
+		}
 	}
 	key := fingerprintOf(line.ChatID, line.ID, line.ETag)
 	at, known := l.byVersion[key]
