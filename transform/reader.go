@@ -12,7 +12,7 @@ type reader struct {
 	cursor
 	text      string // the data, which the texts of the record are parts of
 	unescaped []byte // the texts that are not, one behind the other
-	name      []byte          // of the member whose value comes next
+	name      []byte // of the member whose value comes next
 	nameRoom  []byte
 	path      []step // the way from the item to the object whose members are being read
 	unmapped  []unmappedValue

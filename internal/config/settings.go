@@ -1,6 +1,9 @@
 package config
 
+//go:generate go run ./readme ../../README.md
+
 import (
+	"errors"
 	"fmt"
 	"reflect"
 	"strings"
@@ -114,4 +117,20 @@ func Markdown() string {
 		fmt.Fprintf(&b, "| `%s` | %s | %s For example `%s`. |\n", s.Name, def, strings.ReplaceAll(doc, "|", `\|`), s.Example)
 	}
 	return b.String()
+}
+
+// The lines between which the table stands in a page.
+const (
+	tableBegins = "<!-- configuration: generated from internal/config/settings.go by go generate -->\n"
+	tableEnds   = "<!-- end of configuration -->\n"
+)
+
+// InsertTable puts the present table into a page, between its two marks.
+func InsertTable(page string) (string, error) {
+	before, rest, begins := strings.Cut(page, tableBegins)
+	_, after, ends := strings.Cut(rest, tableEnds)
+	if !begins || !ends {
+		return "", errors.New("the page has no place for the table of variables")
+	}
+	return before + tableBegins + Markdown() + tableEnds + after, nil
 }

@@ -211,7 +211,8 @@ const (
 	maxSkewMillis     = 5
 )
 
-// Defaults returns the documented behaviour of Graph and a small tenant with 10 new messages per second.
+// Defaults returns the documented behaviour of Graph and a small tenant with 10 new messages per second. What follows
+// from other fields, such as Chats from Users, is still zero and is filled in by Start.
 func Defaults() Config {
 	return Config{
 		Seed:      1,
@@ -227,7 +228,7 @@ func Defaults() Config {
 		Limits:    Limits{PerSecond: 200, SustainedShare: 0.83, TopTimeout: 1000},
 		Quirks:    Quirks{NullLink: 0.25},
 		Directory: Directory{Disabled: 0.05, Guests: 0.05, NoPlan: 0.05},
-	}.withDefaults()
+	}
 }
 
 func (c Config) withDefaults() Config {

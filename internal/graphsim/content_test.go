@@ -14,9 +14,10 @@ import (
 func TestContent_IsAsVariedAsPublished(t *testing.T) {
 	cfg := Defaults()
 	cfg.Seed, cfg.Users, cfg.Chats, cfg.Limits, cfg.Lateness, cfg.Rate = 8, 3, 12, Limits{}, Lateness{}, 0
+	cfg.Content.Large = 0.01
 	cfg.Reactions, cfg.Content.Attachments, cfg.Content.Mentions = 1, 0.3, 0.3
-	cfg.Content.System, cfg.Content.FineTimes, cfg.Content.Strangers = 0.15, 0.1, 0.4
-	cfg.History = History{Messages: 6000, Reach: 48 * time.Hour}
+	cfg.Content.System, cfg.Content.FineTimes, cfg.Content.Strangers = 0.2, 0.1, 0.4
+	cfg.History = History{Messages: 3000, Reach: 48 * time.Hour}
 	c := start(t, cfg)
 	c.header.Set("Prefer", "include-unknown-enum-members")
 	var all strings.Builder

@@ -111,7 +111,7 @@ func TestPaging_ChangeBetweenPagesShiftsItems(t *testing.T) {
 }
 
 func TestVersions_OrderByTimeThenEtagIsTheModels(t *testing.T) {
-	cfg := Config{Seed: 7, Users: 6, Chats: 6, Rate: 300, Edits: 1, Reactions: 1.5, Deletions: 0.1, Lateness: Lateness{Max: 2 * time.Second, Shape: 1}}
+	cfg := Config{Seed: 7, Users: 6, Chats: 6, Rate: 150, Edits: 1, Reactions: 1.5, Deletions: 0.1, Lateness: Lateness{Max: 2 * time.Second, Shape: 1}}
 	c := start(t, cfg)
 	for range 12 {
 		c.clock.Add(400 * time.Millisecond)

@@ -124,7 +124,7 @@ func TestQuirk_ForeignLinkLeadsElsewhere(t *testing.T) {
 }
 
 func TestQuirk_LaggingCopyShowsAnOlderVersionAfterANewer(t *testing.T) {
-	c := start(t, Config{Seed: 41, Users: 6, Chats: 6, Rate: 100, Edits: 1, Quirks: Quirks{LaggingCopy: 0.3, LagFor: 5 * time.Second}})
+	c := start(t, Config{Seed: 41, Users: 6, Chats: 6, Rate: 50, Edits: 1, Quirks: Quirks{LaggingCopy: 0.3, LagFor: 5 * time.Second}})
 	newest := map[string]int64{}
 	older := 0
 	for range 8 {
@@ -146,7 +146,7 @@ func TestQuirk_LaggingCopyShowsAnOlderVersionAfterANewer(t *testing.T) {
 }
 
 func TestQuirk_TimeSkewKeepsEtagAndOrder(t *testing.T) {
-	c := start(t, Config{Seed: 43, Users: 5, Chats: 5, Rate: 100, Edits: 1, Reactions: 1, Quirks: Quirks{TimeSkew: 0.5}})
+	c := start(t, Config{Seed: 43, Users: 5, Chats: 5, Rate: 50, Edits: 1, Reactions: 1, Quirks: Quirks{TimeSkew: 0.5}})
 	times := map[string]map[string]bool{} // version, times
 	for range 8 {
 		c.clock.Add(time.Second)

@@ -124,7 +124,7 @@ func aLargeTenant() Config {
 const maxLargeTenant = 1 << 30
 
 func TestScale_LargeTenantFitsIntoAGibibyte(t *testing.T) {
-	if testing.Short() {
+	if testing.Short() || raceDetector {
 		t.Skip("makes a million messages")
 	}
 	s, err := Start(aLargeTenant())

@@ -159,6 +159,7 @@ func (s *streams) start(t *Tenant, partition int32) stream {
 	ctx, cancel := context.WithCancel(s.ctx)
 	ended := make(chan struct{})
 	s.group.Metrics.owned.Inc()
+	s.group.Log.Info("tenant belongs to this process", "tenant", t.cfg.Tenant, "partition", partition)
 	go func() {
 		defer close(ended)
 		defer s.group.Metrics.owned.Dec()
