@@ -247,6 +247,11 @@ func (p *Poller) succeeded(u *user) {
 	u.parked, u.failures, u.pause = nil, 0, nil
 	u.top = min(p.cfg.PageSize, u.top*2)
 	u.due = time.UnixMilli(p.cfg.Ladder.Due(u.pos, p.cfg.Settle))
+	// Marks go by the slower of both clocks. If that is Graph's, they alone would make the user due at
+	// once, again and again.
+	if earliest := u.began.Add(p.cfg.Ladder.Interval()); u.pos.Window == nil && u.due.Before(earliest) {
+		u.due = earliest
+	}
 	p.resumeTenant()
 }
 

@@ -32,6 +32,7 @@ type user struct {
 	length   time.Duration // of the next slice
 	top      int           // page size asked for
 	reading  *slice        // a slice that broke off and can go on
+	began    time.Time     // the present window, by our clock; zero if another process began it
 	failures int           // in a row
 	pause    backoff.BackOff
 	parked   *Error
@@ -81,6 +82,9 @@ func (p *Poller) readSlice(ctx context.Context, u *user) error {
 	}
 	s := u.reading
 	if s == nil {
+		if u.pos.Window == nil {
+			u.began = now
+		}
 		window, ok := p.cfg.Ladder.Next(u.pos, clock.end(now, p.cfg.Settle))
 		if !ok {
 			return nil

@@ -1,0 +1,130 @@
+package source
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+
+	"github.com/teams-kafka/connector/offsets"
+)
+
+// graph is Graph inside a synctest bubble: no network, virtual time.
+type graph struct {
+	mu       sync.Mutex
+	answer   func(n int, r *http.Request) (status int, header http.Header, body string)
+	requests []request
+	tokens   int
+}
+
+type request struct {
+	at    time.Time
+	user  string
+	host  string
+	token string
+	url   string
+}
+
+func (g *graph) RoundTrip(r *http.Request) (*http.Response, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	user, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/v1.0/users/"), "/")
+	g.requests = append(g.requests, request{time.Now(), user, r.URL.Host, r.Header.Get("Authorization"), r.URL.String()})
+	status, header, body := g.answer(len(g.requests), r)
+	if header == nil {
+		header = http.Header{}
+	}
+	if header.Get("Date") == "" {
+		header.Set("Date", time.Now().UTC().Format(http.TimeFormat))
+	}
+	return &http.Response{StatusCode: status, Header: header, Body: io.NopCloser(strings.NewReader(body)), ContentLength: int64(len(body)), Request: r}, nil
+}
+
+func (g *graph) GetToken(context.Context, policy.TokenRequestOptions) (azcore.AccessToken, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.tokens++
+	return azcore.AccessToken{Token: fmt.Sprintf("token-%d", g.tokens), ExpiresOn: time.Now().Add(time.Hour)}, nil
+}
+
+func (g *graph) client() *Client {
+	root, _ := url.Parse("https://graph.test")
+	tokens := &Tokens{make: func() (azcore.TokenCredential, error) { return g, nil }}
+	return NewClient(root, &http.Client{Transport: g}, tokens, NewGate(1000), "test (instance 1)", NewMetrics(nil))
+}
+
+// delivered collects what a poller delivers.
+type delivered struct {
+	mu        sync.Mutex
+	items     map[string][]string
+	positions map[string]offsets.Position
+}
+
+func (d *delivered) deliver(_ context.Context, v Delivery) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, item := range v.Items {
+		d.items[v.User] = append(d.items[v.User], string(item))
+	}
+	if v.Position != nil {
+		d.positions[v.User] = *v.Position
+	}
+	return nil
+}
+
+func (d *delivered) position(user string) (offsets.Position, bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	p, ok := d.positions[user]
+	return p, ok
+}
+
+func (d *delivered) all(user string) string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return strings.Join(d.items[user], " ")
+}
+
+// poll runs a poller over the users in virtual time for as long as told, and calls then before it ends.
+func (g *graph) poll(t *testing.T, users []string, interval, length time.Duration, then func(*Poller, *delivered)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		d := &delivered{items: make(map[string][]string), positions: make(map[string]offsets.Position)}
+		positions := make(map[string]offsets.Position)
+		for _, u := range users {
+			positions[u] = offsets.Position{Start: time.Now().Add(-time.Hour).UnixMilli()}
+		}
+		p := NewPoller(PollerConfig{
+			Client: g.client(), Ladder: mustLadder(t, interval, time.Minute, time.Hour), PageSize: 50, Settle: 2 * time.Second,
+			InFlight: 8, Deliver: d.deliver, Log: slog.New(slog.DiscardHandler), Metrics: NewMetrics(nil),
+		}, positions)
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- p.Run(ctx) }()
+		<-time.After(length)
+		synctest.Wait()
+		then(p, d)
+		cancel()
+		<-ended
+	})
+}
+
+const emptyPage = `{"value":[]}`
+
+func page(link string, items ...string) string {
+	next := ""
+	if link != "" {
+		next = fmt.Sprintf(`"@odata.nextLink":%q,`, link)
+	}
+	return "{" + next + `"value":[` + strings.Join(items, ",") + "]}"
+}

@@ -1,0 +1,308 @@
+package source
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestPoller_APageThatIsNoJSONIsAskedForAgain(t *testing.T) {
+	g := &graph{answer: func(n int, _ *http.Request) (int, http.Header, string) {
+		switch n {
+		case 1:
+			return 200, nil, `<html>proxy</html>`
+		case 2:
+			return 200, nil, `{"value":[{"id":"1"},{"id"`
+		}
+		return 200, nil, page("", `{"id":"1"}`)
+	}}
+	g.poll(t, []string{"u"}, time.Hour, time.Minute, func(_ *Poller, d *delivered) {
+		if _, ok := d.position("u"); !ok || d.all("u") != `{"id":"1"}` {
+			t.Errorf("position %v, items %q", ok, d.all("u"))
+		}
+		if len(g.requests) != 3 {
+			t.Errorf("%d requests, want 3", len(g.requests))
+		}
+	})
+}
+
+func TestPoller_ANextLinkToAnotherHostIsRefusedBeforeTheTokenGoes(t *testing.T) {
+	for _, link := range []string{
+		"https://evil.test/v1.0/x", "http://graph.test/v1.0/x", "https://graph.test:444/v1.0/x", "https://graph.test.evil.test/x",
+		"https://graph.test@evil.test/x", "//evil.test/x", "/v1.0/x", "https://[::1", "javascript:alert(1)",
+	} {
+		g := &graph{answer: func(_ int, r *http.Request) (int, http.Header, string) {
+			if strings.Contains(r.URL.Path, "good") {
+				return 200, nil, emptyPage
+			}
+			return 200, nil, page(link, `{"id":"1"}`)
+		}}
+		g.poll(t, []string{"bad", "good"}, time.Hour, 30*time.Second, func(p *Poller, d *delivered) {
+			for _, r := range g.requests {
+				if r.host != "graph.test" {
+					t.Errorf("%s: a request went to %s with %q", link, r.host, r.token)
+				}
+			}
+			if _, ok := d.position("bad"); ok {
+				t.Errorf("%s: the position moved", link)
+			}
+			if _, ok := d.position("good"); !ok {
+				t.Errorf("%s: the other user waited", link)
+			}
+			if s := p.Status(); s.Parked != 1 || s.Stopped != nil {
+				t.Errorf("%s: status %+v, want one parked user", link, s)
+			}
+		})
+	}
+}
+
+func TestPoller_ARedirectIsNotFollowed(t *testing.T) {
+	g := &graph{answer: func(int, *http.Request) (int, http.Header, string) {
+		return 302, http.Header{"Location": {"https://evil.test/"}}, ""
+	}}
+	g.poll(t, []string{"u"}, time.Hour, 10*time.Second, func(*Poller, *delivered) {
+		for _, r := range g.requests {
+			if r.host != "graph.test" {
+				t.Errorf("a request went to %s", r.host)
+			}
+		}
+	})
+}
+
+func TestPoller_ALinkThatRepeatsRestartsTheSlice(t *testing.T) {
+	for name, links := range map[string][]string{
+		"itself":  {"https://graph.test/v1.0/a", "https://graph.test/v1.0/a"},
+		"a cycle": {"https://graph.test/v1.0/a", "https://graph.test/v1.0/b", "https://graph.test/v1.0/a"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := &graph{answer: func(n int, _ *http.Request) (int, http.Header, string) {
+				if n <= len(links) {
+					return 200, nil, page(links[n-1], `{"id":"1"}`)
+				}
+				return 200, nil, page("", `{"id":"1"}`)
+			}}
+			g.poll(t, []string{"u"}, time.Hour, time.Minute, func(_ *Poller, d *delivered) {
+				if _, ok := d.position("u"); !ok {
+					t.Error("the slice was never finished")
+				}
+				if want := len(links) + 1; len(g.requests) != want {
+					t.Errorf("%d requests, want %d", len(g.requests), want)
+				}
+			})
+		})
+	}
+}
+
+func TestPoller_ALinkThatRepeatsForEverMovesNothingAndDeliversAll(t *testing.T) {
+	g := &graph{answer: func(int, *http.Request) (int, http.Header, string) {
+		return 200, nil, page("https://graph.test/v1.0/a", `{"id":"1"}`)
+	}}
+	g.poll(t, []string{"u"}, time.Hour, 10*time.Minute, func(p *Poller, d *delivered) {
+		if _, ok := d.position("u"); ok {
+			t.Error("the position moved past a window that was never read to its end")
+		}
+		if !strings.Contains(d.all("u"), `{"id":"1"}`) {
+			t.Error("what the pages held was not delivered")
+		}
+		if p.Status().Parked != 1 {
+			t.Error("the user is not reported as parked")
+		}
+		if len(g.requests) > 100 {
+			t.Errorf("%d requests in ten minutes", len(g.requests))
+		}
+	})
+}
+
+func TestPoller_AnEmptyPageWithALinkIsFollowed(t *testing.T) {
+	g := &graph{answer: func(n int, _ *http.Request) (int, http.Header, string) {
+		if n == 1 {
+			return 200, nil, page("https://graph.test/v1.0/next")
+		}
+		return 200, nil, page("", `{"id":"2"}`)
+	}}
+	g.poll(t, []string{"u"}, time.Hour, time.Minute, func(_ *Poller, d *delivered) {
+		if d.all("u") != `{"id":"2"}` {
+			t.Errorf("items %q", d.all("u"))
+		}
+	})
+}
+
+func TestPoller_AStaleLinkRestartsTheSlice(t *testing.T) {
+	g := &graph{answer: func(n int, r *http.Request) (int, http.Header, string) {
+		if strings.Contains(r.URL.Path, "next") {
+			return 400, nil, `{"error":{"code":"BadRequest","message":"Invalid continuation token"}}`
+		}
+		if n == 1 {
+			return 200, nil, page("https://graph.test/v1.0/next", `{"id":"1"}`)
+		}
+		return 200, nil, page("", `{"id":"1"}`)
+	}}
+	g.poll(t, []string{"u"}, time.Hour, time.Minute, func(_ *Poller, d *delivered) {
+		if _, ok := d.position("u"); !ok || len(g.requests) != 3 {
+			t.Errorf("finished %v after %d requests", ok, len(g.requests))
+		}
+	})
+}
+
+func TestPoller_RetryAfterHoldsBackTheWholeTenant(t *testing.T) {
+	for _, c := range []struct {
+		value string
+		wait  time.Duration
+	}{{"30", 30 * time.Second}, {"29.128", 30 * time.Second}, {"date", 30 * time.Second}} {
+		t.Run(c.value, func(t *testing.T) {
+			var until time.Time
+			g := &graph{}
+			g.answer = func(n int, _ *http.Request) (int, http.Header, string) {
+				if n == 1 {
+					until = time.Now().Add(c.wait)
+					value := c.value
+					if value == "date" {
+						value = until.UTC().Format(http.TimeFormat)
+					}
+					return 429, http.Header{"Retry-After": {value}}, `{"error":{"code":"TooManyRequests","message":"Please retry again later."}}`
+				}
+				return 200, nil, emptyPage
+			}
+			users := strings.Fields("a b c d e f g h i j k l")
+			g.poll(t, users, time.Hour, 2*time.Minute, func(_ *Poller, d *delivered) {
+				began := g.requests[0].at
+				for _, r := range g.requests[1:] {
+					// What had already begun when the answer came is not held back.
+					if r.at.After(began) && r.at.Before(until) {
+						t.Errorf("a request began %v before the wait was over", until.Sub(r.at))
+					}
+				}
+				for _, u := range users {
+					if _, ok := d.position(u); !ok {
+						t.Errorf("user %s was never read", u)
+					}
+				}
+			})
+		})
+	}
+}
+
+func TestPoller_OneBadUserIsOneBadUser(t *testing.T) {
+	for _, status := range []int{400, 403, 404, 500, 503} {
+		g := &graph{answer: func(_ int, r *http.Request) (int, http.Header, string) {
+			if strings.Contains(r.URL.Path, "/bad/") {
+				return status, http.Header{"Request-Id": {"7f3"}}, `{"error":{"code":"Forbidden","message":"Forbidden"}}`
+			}
+			return 200, nil, emptyPage
+		}}
+		g.poll(t, []string{"bad", "a", "b"}, time.Minute, time.Hour, func(p *Poller, d *delivered) {
+			if s := p.Status(); s.Parked != 1 || s.Stopped != nil {
+				t.Errorf("%d: status %+v", status, s)
+			}
+			polls := map[string]int{}
+			for _, r := range g.requests {
+				polls[r.user]++
+			}
+			if polls["a"] < 55 || polls["b"] < 55 {
+				t.Errorf("%d: the others were polled %d and %d times in an hour", status, polls["a"], polls["b"])
+			}
+			if polls["bad"] > 100 {
+				t.Errorf("%d: the bad user cost %d requests", status, polls["bad"])
+			}
+		})
+	}
+}
+
+func TestPoller_ATenantErrorStopsAllAndIsProbedSlowly(t *testing.T) {
+	for status, body := range map[int]string{
+		401: `{"error":{"code":"InvalidAuthenticationToken"}}`,
+		402: `{"error":{"code":"PaymentRequired"}}`,
+		403: `{"error":{"code":"Forbidden","message":"Missing role permissions on the request. API required one of 'Chat.Read.All'."}}`,
+		412: `{"error":{"code":"PreconditionFailed"}}`,
+	} {
+		granted := false
+		g := &graph{}
+		g.answer = func(int, *http.Request) (int, http.Header, string) {
+			if granted {
+				return 200, nil, emptyPage
+			}
+			return status, nil, body
+		}
+		g.poll(t, []string{"a", "b", "c"}, time.Minute, 30*time.Minute, func(p *Poller, d *delivered) {
+			s := p.Status()
+			if s.Stopped == nil || s.Parked != 0 {
+				t.Fatalf("%d: status %+v, want stopped and nobody parked", status, s)
+			}
+			want := ErrUnauthorized
+			if status == 402 {
+				want = ErrUnpaid
+			}
+			if !errors.Is(s.Stopped, want) {
+				t.Errorf("%d: stopped by %v, want %v", status, s.Stopped, want)
+			}
+			if len(g.requests) > 30 {
+				t.Errorf("%d: %d requests in half an hour", status, len(g.requests))
+			}
+			g.mu.Lock()
+			granted = true
+			g.mu.Unlock()
+			<-time.After(20 * time.Minute)
+			if s := p.Status(); s.Stopped != nil {
+				t.Errorf("%d: still stopped: %v", status, s.Stopped)
+			}
+			if _, ok := d.position("c"); !ok {
+				t.Errorf("%d: not everybody is polled again", status)
+			}
+		})
+	}
+}
+
+func TestClient_ARefusedTokenIsReplacedOnce(t *testing.T) {
+	g := &graph{answer: func(_ int, r *http.Request) (int, http.Header, string) {
+		if r.Header.Get("Authorization") == "Bearer token-1" {
+			return 401, nil, ""
+		}
+		return 200, nil, emptyPage
+	}}
+	g.poll(t, []string{"u"}, time.Hour, time.Minute, func(_ *Poller, d *delivered) {
+		if _, ok := d.position("u"); !ok || g.tokens != 2 || len(g.requests) != 2 {
+			t.Errorf("finished %v, %d tokens, %d requests", ok, g.tokens, len(g.requests))
+		}
+	})
+}
+
+func TestPoller_ATimeoutAtTheGatewayHalvesThePage(t *testing.T) {
+	g := &graph{answer: func(n int, r *http.Request) (int, http.Header, string) {
+		if n <= 2 {
+			return 504, nil, ""
+		}
+		return 200, nil, emptyPage
+	}}
+	g.poll(t, []string{"u"}, time.Hour, time.Minute, func(*Poller, *delivered) {
+		for i, top := range []string{"$top=50&", "$top=25&", "$top=12&"} {
+			if !strings.Contains(g.requests[i].url, top) {
+				t.Errorf("request %d: %s, want %s", i, g.requests[i].url, top)
+			}
+		}
+	})
+}
+
+func TestPoller_OneRequestForAnIdleUserAndPoll(t *testing.T) {
+	g := &graph{answer: func(int, *http.Request) (int, http.Header, string) { return 200, nil, emptyPage }}
+	g.poll(t, []string{"u"}, 10*time.Minute, 24*time.Hour, func(*Poller, *delivered) {
+		// The first poll and one every ten minutes after it.
+		if n := len(g.requests); n < 143 || n > 145 {
+			t.Errorf("%d requests a day, want 144", n)
+		}
+	})
+}
+
+func TestPoller_AWindowDoesNotPassGraphsClock(t *testing.T) {
+	behind := 5 * time.Minute // Graph's clock behind ours
+	g := &graph{answer: func(int, *http.Request) (int, http.Header, string) {
+		return 200, http.Header{"Date": {time.Now().Add(-behind).UTC().Format(http.TimeFormat)}}, emptyPage
+	}}
+	g.poll(t, []string{"u"}, time.Minute, 10*time.Minute, func(_ *Poller, d *delivered) {
+		p, _ := d.position("u")
+		if mark, _ := p.Mark(time.Minute); mark > time.Now().Add(-behind+time.Second).UnixMilli() {
+			t.Errorf("the mark is %v ahead of Graph's clock", time.UnixMilli(mark).Sub(time.Now().Add(-behind)))
+		}
+	})
+}
