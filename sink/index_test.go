@@ -1,0 +1,84 @@
+package sink
+
+import (
+	"math/rand/v2"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/teams-kafka/connector/transform"
+)
+
+func identity(chat, id string, at int64, etag string) transform.Identity {
+	return transform.Identity{ChatID: chat, ID: id, Version: transform.Version{Time: at, ETag: etag}}
+}
+
+func TestIndex_OnlyAStrictlyNewerVersionPasses(t *testing.T) {
+	x := NewIndex("tenant", 1000)
+	k := x.MessageKey(identity("c", "1", 0, ""))
+	for _, step := range []struct {
+		at   int64
+		etag string
+		want Verdict
+	}{
+		{100, "100", New}, {100, "100", Seen}, {103, "100", Seen}, {99, "99", Superseded}, {99, "500", Superseded},
+		{100, "101", New}, {100, "100", Superseded}, {200, "x", New}, {200, "x", Seen}, {200, "y", New}, {200, "x", Superseded},
+		{200, "7", New}, {200, "007", Superseded}, {200, "8", New}, {201, "1", New}, {200, "8", Superseded},
+	} {
+		v := transform.Version{Time: step.at, ETag: step.etag}
+		if got := x.Check(k, v); got != step.want {
+			t.Fatalf("%d %q: %v, want %v", step.at, step.etag, got, step.want)
+		}
+		x.Put(k, v)
+	}
+	if x.Len() != 1 {
+		t.Errorf("%d entries, want 1", x.Len())
+	}
+}
+
+func TestIndex_KeysKeepMessagesApart(t *testing.T) {
+	x, other := NewIndex("tenant", 10), NewIndex("other", 10)
+	other.seeds = x.seeds
+	keys := map[Key]string{}
+	for name, k := range map[string]Key{
+		"ab|c": x.MessageKey(identity("ab", "c", 0, "")), "a|bc": x.MessageKey(identity("a", "bc", 0, "")),
+		"letter": x.LetterKey("ab"), "tenant": other.MessageKey(identity("ab", "c", 0, "")), "|abc": x.MessageKey(identity("", "abc", 0, "")),
+	} {
+		if before, taken := keys[k]; taken {
+			t.Errorf("%s and %s share a key", name, before)
+		}
+		keys[k] = name
+	}
+}
+
+func TestIndex_SweepAndEvictionForgetTheOldest(t *testing.T) {
+	x := NewIndex("tenant", 1000)
+	order := rand.New(rand.NewPCG(1, 2)).Perm(1500)
+	for _, n := range order {
+		id := identity("c", strconv.Itoa(n), int64(n), strconv.Itoa(n))
+		x.Put(x.MessageKey(id), id.Version)
+	}
+	if x.Len() > 1000 || x.Evicted() < 500 {
+		t.Fatalf("%d entries, %d evicted", x.Len(), x.Evicted())
+	}
+	newest := identity("c", "1499", 1499, "1499")
+	if x.Check(x.MessageKey(newest), newest.Version) != Seen {
+		t.Error("the newest was forgotten")
+	}
+	left := x.Len()
+	if swept := x.Sweep(1400); x.Len() != left-swept || x.Len() > 100 || x.Len() == 0 {
+		t.Errorf("%d of %d swept", swept, left)
+	}
+}
+
+func TestLetter_IsWrittenOnce(t *testing.T) {
+	x := NewIndex("tenant", 1000)
+	l := Letter{Raw: []byte(`{"id":`)}
+	if x.CheckLetter(l.Name()) {
+		t.Fatal("seen before it was written")
+	}
+	x.PutLetter(l.Name(), time.Now())
+	if !x.CheckLetter(l.Name()) || x.CheckLetter(Letter{Raw: []byte(`{"id"`)}.Name()) {
+		t.Error("a letter is not told from another")
+	}
+}
