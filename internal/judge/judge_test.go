@@ -3,10 +3,12 @@ package judge_test
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/teams-kafka/connector/internal/judge"
@@ -284,6 +286,26 @@ func TestRun_FindsEveryFault(t *testing.T) {
 			kind:  judge.Undecodable,
 			names: []string{"user alice", "not flat"},
 		},
+		{
+			name: "a position of another format",
+			write: func(s *scene) {
+				later := s.position(alice, noon, map[string]any{"mark.10m0s": 1})
+				later.Value = []byte(`{"version":2,"mark.10m0s":1}`)
+				s.commit(s.record(v1, 0), s.record(v2, 0), later)
+			},
+			want:  counts{exposed: 2, inTopic: 2, undecodable: 1},
+			kind:  judge.Undecodable,
+			names: []string{"not of format version 1"},
+		},
+		{
+			name: "a position whose mark is no number",
+			write: func(s *scene) {
+				s.commit(s.record(v1, 0), s.record(v2, 0), s.position(alice, noon, map[string]any{"mark.10m0s": "noon"}))
+			},
+			want:  counts{exposed: 2, inTopic: 2, undecodable: 1},
+			kind:  judge.Undecodable,
+			names: []string{"a time in the value is no number"},
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := newScene(t, stack, 2)
@@ -351,9 +373,18 @@ func TestRun_ReadsTheLedgerAsItIsMeant(t *testing.T) {
 			want:  counts{unseen: 1, unknown: 1},
 		},
 		{
-			name:  "a bad item that is lost, though something newer of its chat was shown",
+			name:  "a bad item that is lost",
 			build: func(s *scene) { s.bad(bad, to(alice, noon)) },
 			want:  counts{exposed: 1, missing: 1, uncommitted: 1},
+		},
+		{
+			name: "a bad item that is lost, though a newer version of the same message was shown",
+			build: func(s *scene) {
+				s.line(ledgerLine(map[string]any{"bad": "odd time", "sha256": hash("?"), "etag": "odd", "seq": 0}))
+				s.shown(v1, to(alice, noon))
+				s.commit(s.record(v1, 0))
+			},
+			want: counts{exposed: 2, inTopic: 1, missing: 1, uncommitted: 1},
 		},
 		{
 			name:  "a bad item whose bytes were changed on the way",
@@ -385,6 +416,19 @@ func TestRun_ReadsTheLedgerAsItIsMeant(t *testing.T) {
 				late := v1
 				late.time += 7
 				s.commit(s.record(late, 0))
+			},
+			want: counts{exposed: 1, inTopic: 1},
+		},
+		{
+			name: "copies that differ by milliseconds, each told at its showing",
+			build: func(s *scene) {
+				s.line(ledgerLine(map[string]any{"shown": []map[string]any{
+					{"user": alice, "at": stamp(noon), "to": noon},
+					{"user": bob, "at": stamp(noon), "to": noon, "time": v1.time - 4},
+				}}))
+				early := v1
+				early.time -= 4
+				s.commit(s.record(early, 0))
 			},
 			want: counts{exposed: 1, inTopic: 1},
 		},
@@ -443,6 +487,15 @@ func TestRun_ReadsTheLedgerAsItIsMeant(t *testing.T) {
 			want: counts{exposed: 1, inTopic: 1},
 		},
 		{
+			name: "ids that make the same text when joined",
+			build: func(s *scene) {
+				s.shown(made("c1", "m1", 1), to(alice, noon))
+				s.shown(made("c", "1m1", 1), to(alice, noon))
+				s.commit(s.record(made("c", "1m1", 1), 1), s.record(made("c1", "m1", 1), 0))
+			},
+			want: counts{exposed: 2, inTopic: 2},
+		},
+		{
 			name: "one id in two chats",
 			build: func(s *scene) {
 				other := made("c2", "m1", 1)
@@ -470,6 +523,121 @@ func (s *scene) bodiless(v version) *kgo.Record {
 		"lastModifiedDateTime": record.Timestamp, "createdDateTime": nil, "body": nil, "from": nil,
 	})
 	return record
+}
+
+// Samples show every event type, bodies cut to forty characters, and no more than were asked for.
+func TestRun_SamplesEveryEventType(t *testing.T) {
+	s := newScene(t, newStack(t), 1)
+	long := strings.Repeat("ä", 39)
+	var records []*kgo.Record
+	for i, kind := range []string{"created", "created", "created", "updated", "deleted"} {
+		v := made("c1", fmt.Sprint("m", i), 1)
+		v.body = long + "bcd"
+		s.shown(v, to(alice, noon))
+		record := s.record(v, 0)
+		record.Headers[2].Value = []byte("com.microsoft.graph.chatMessage." + kind)
+		records = append(records, record)
+	}
+	s.commit(records...)
+	s.config.Samples = 4
+	v := s.expect(counts{exposed: 5, inTopic: 5})
+	var types []string
+	for _, line := range v.Samples {
+		var sample struct{ Type, Body string }
+		if err := json.Unmarshal([]byte(line), &sample); err != nil {
+			t.Fatal(err)
+		}
+		types = append(types, strings.TrimPrefix(sample.Type, "com.microsoft.graph.chatMessage."))
+		if want := long + "b…"; sample.Body != want {
+			t.Errorf("the sample's body is %q, want %q", sample.Body, want)
+		}
+	}
+	if want := []string{"created", "updated", "deleted", "created"}; !slices.Equal(types, want) {
+		t.Errorf("samples of %v, want %v", types, want)
+	}
+}
+
+// What is written while the judge reads is not part of the judgement: the ledger, taken after the
+// watermarks, may not know it yet.
+func TestRun_StopsAtTheWatermarksOfItsStart(t *testing.T) {
+	s := newScene(t, newStack(t), 2)
+	v1, late := made("c1", "m1", 1), made("c1", "m1", 2)
+	s.shown(v1, to(alice, noon))
+	s.commit(s.record(v1, 0), s.mark(alice, noon+1000, noon))
+	s.config.Ledger = &beforeReading{Reader: &s.ledger, do: func() {
+		s.commit(s.record(late, 0), s.record(late, 1), s.letter("junk"), s.mark(alice, noon+2000, noon+1000))
+	}}
+	var last judge.Progress
+	stages := make(map[string]bool)
+	s.config.Progress = func(p judge.Progress) { stages[p.Stage], last = true, p }
+	verdict, err := judge.Run(testContext(t), s.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !verdict.OK() || verdict.InTopic != 1 {
+		t.Errorf("got %s with %v", verdict, lines(verdict))
+	}
+	// Two records and the control records behind them.
+	if want := (judge.Progress{Stage: "topics", Done: 4, Total: 4}); last != want || !stages["ledger"] {
+		t.Errorf("progress ended at %+v after the stages %v, want %+v", last, stages, want)
+	}
+}
+
+// The cleaner may take away the very record below a watermark while the judge reads; the partition ends
+// then with the first record behind it.
+func TestRun_LivesWithCompaction(t *testing.T) {
+	stack := newStack(t)
+	s := newScene(t, stack, 1)
+	s.config.OffsetsTopic = s.topic + ".compacted"
+	s.shown(made("c1", "m1", 1), to(alice, noon))
+	s.commit(s.record(made("c1", "m1", 1), 0))
+
+	client, err := kgo.NewClient(kgo.SeedBrokers(stack.kafka.Brokers()...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	policy, forever := "compact", "-1"
+	settings := map[string]*string{"cleanup.policy": &policy, "retention.ms": &forever}
+	if _, err = kadm.NewClient(client).CreateTopic(testContext(t), 1, -1, settings, s.config.OffsetsTopic); err != nil {
+		t.Fatal(err)
+	}
+	write := func(at int64) {
+		record := s.mark(alice, at, at)
+		record.Topic, record.Partition = s.config.OffsetsTopic, 0
+		if err := client.ProduceSync(testContext(t), record).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(noon + 1000)
+	write(noon + 2000)
+	// The cleaner leaves the last batch alone, so two more must follow before it takes the second.
+	s.config.Ledger = &beforeReading{Reader: &s.ledger, do: func() {
+		write(noon + 3000)
+		write(noon + 4000)
+		stack.kafka.Cluster().Compact()
+	}}
+	verdict, err := judge.Run(testContext(t), s.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !verdict.OK() || verdict.InTopic != 1 {
+		t.Errorf("got %s with %v", verdict, lines(verdict))
+	}
+}
+
+// beforeReading does something before its first byte is read.
+type beforeReading struct {
+	io.Reader
+	do func()
+}
+
+func (b *beforeReading) Read(into []byte) (int, error) {
+	if b.do != nil {
+		b.do()
+		b.do = nil
+	}
+	return b.Reader.Read(into)
 }
 
 // Examples stop growing, the count does not.

@@ -107,27 +107,29 @@ type ledger struct {
 
 // ledgerLine is the format of the ledger: JSON, one object per line.
 type ledgerLine struct {
-	ChatID     string  `json:"chatId"`
-	ID         string  `json:"id"`
-	ETag       string  `json:"etag"`
-	Seq        int64   `json:"seq"`
-	Time       *int64  `json:"time"`
-	Times      []int64 `json:"times"`
-	BodySHA256 *string `json:"bodySha256"`
-	Bad        string  `json:"bad"`
-	SHA256     string  `json:"sha256"`
-	Shown      []struct {
-		User string    `json:"user"`
-		At   time.Time `json:"at"`
-		To   int64     `json:"to"`
-		Cut  bool      `json:"cut"`
-		Time *int64    `json:"time"` // this copy's, where it differs
-	} `json:"shown"`
+	ChatID     string          `json:"chatId"`
+	ID         string          `json:"id"`
+	ETag       string          `json:"etag"`
+	Seq        int64           `json:"seq"`
+	Time       *int64          `json:"time"`
+	Times      []int64         `json:"times"`
+	BodySHA256 *string         `json:"bodySha256"`
+	Bad        string          `json:"bad"`
+	SHA256     string          `json:"sha256"`
+	Shown      []ledgerShowing `json:"shown"`
 }
 
-// readLedger reads lines to the end of the input.
-func readLedger(input io.Reader, progress func(lines int)) (*ledger, error) {
-	l := &ledger{
+// ledgerShowing is one showing of a line.
+type ledgerShowing struct {
+	User string    `json:"user"`
+	At   time.Time `json:"at"`
+	To   int64     `json:"to"`
+	Cut  bool      `json:"cut"`
+	Time *int64    `json:"time"` // this copy's, where it differs
+}
+
+func newLedger() *ledger {
+	return &ledger{
 		byVersion: make(map[fingerprint]int32),
 		byMessage: make(map[fingerprint]int32),
 		byChat:    make(map[string]int32),
@@ -135,12 +137,18 @@ func readLedger(input io.Reader, progress func(lines int)) (*ledger, error) {
 		byItem:    make(map[[sha256.Size]byte]int32),
 		times:     make(map[int32][]int64),
 	}
+}
+
+// readLedger reads lines to the end of the input.
+func readLedger(input io.Reader, progress func(lines int)) (*ledger, error) {
+	l := newLedger()
 	decoder := json.NewDecoder(input)
 	for number := 1; ; number++ {
 		var line ledgerLine
 		err := decoder.Decode(&line)
 		if errors.Is(err, io.EOF) {
 			l.nameBadItems()
+			progress(number - 1)
 			return l, nil
 		}
 		if err == nil {

@@ -13,9 +13,12 @@ import (
 )
 
 // ErrStalled is wrapped by the error of Run if a partition gives nothing any more before its high
-// watermark is reached, as it does while a transaction is open. Once that has ended, Run can be
-// repeated.
+// watermark is reached, as it does while a transaction is open, or if the broker deletes what is being
+// read. Once that has ended, Run can be repeated.
 var ErrStalled = errors.New("reading stands still")
+
+// longPoll is how long a broker may hold a fetch that has no records.
+const longPoll = 250 * time.Millisecond
 
 // errNoTopic says that a topic does not exist.
 var errNoTopic = errors.New("topic does not exist")
@@ -95,6 +98,8 @@ func newReader(options []kgo.Opt, wanted spans, idle time.Duration) (*reader, er
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		// The last offset below a high watermark is mostly the control record that ended a transaction.
 		kgo.KeepControlRecords(),
+		// A partition that joins late, after its offset was reset, must not sit out another's long wait.
+		kgo.FetchMaxWait(longPoll),
 	)
 	client, err := kgo.NewClient(options...)
 	if err != nil {
@@ -178,10 +183,14 @@ func (r *reader) stalled(ctx context.Context) error {
 	admin := kadm.NewClient(r.client)
 	var parts []string
 	for topic, partitions := range r.left {
-		stable, err := admin.ListCommittedOffsets(ctx, topic)
+		starts, startsErr := admin.ListStartOffsets(ctx, topic)
+		stable, stableErr := admin.ListCommittedOffsets(ctx, topic)
 		for partition, span := range partitions {
 			part := fmt.Sprintf("%s/%d stands at offset %d of %d", topic, partition, span.from, span.to)
-			if at, ok := stable.Lookup(topic, partition); err == nil && ok && at.Offset < span.to {
+			if at, ok := starts.Lookup(topic, partition); startsErr == nil && ok && at.Offset > span.from {
+				part += fmt.Sprintf(" (everything below offset %d was deleted meanwhile)", at.Offset)
+			}
+			if at, ok := stable.Lookup(topic, partition); stableErr == nil && ok && at.Offset < span.to {
 				part += fmt.Sprintf(" (a transaction is open at or above offset %d)", at.Offset)
 			}
 			parts = append(parts, part)

@@ -49,6 +49,24 @@ func TestRun_GivesUpOnAnOpenTransaction(t *testing.T) {
 	s.expect(counts{exposed: 1, inTopic: 1})
 }
 
+// Records that the broker deletes while they are read can be neither judged nor waited for.
+func TestRun_GivesUpOnDeletedRecords(t *testing.T) {
+	stack := newStack(t)
+	s := newScene(t, stack, 1)
+	s.shown(made("c1", "m1", 1), to(alice, noon))
+	s.commit(s.record(made("c1", "m1", 1), 0))
+	s.config.IdleTimeout = 300 * time.Millisecond
+	s.config.Ledger = &beforeReading{Reader: &s.ledger, do: func() {
+		if err := stack.kafka.Cluster().DeleteRecords(s.topic, 0, 2); err != nil {
+			t.Error(err)
+		}
+	}}
+	_, err := judge.Run(testContext(t), s.config)
+	if !errors.Is(err, judge.ErrStalled) || !strings.Contains(fmt.Sprint(err), "everything below offset 2 was deleted meanwhile") {
+		t.Errorf("got %v, want ErrStalled and that records were deleted", err)
+	}
+}
+
 func TestRun_EndsWithItsContext(t *testing.T) {
 	s := newScene(t, newStack(t), 1)
 	s.config.Ledger = &s.ledger

@@ -155,8 +155,9 @@ func newScene(t *testing.T, stack *stack, partitions int32) *scene {
 	}
 	t.Cleanup(client.Close)
 	admin := kadm.NewClient(client)
+	forever := "-1" // the scenes play in the past
 	for name, count := range map[string]int32{topic: partitions, topic + ".dlq": 1, topic + ".offsets": 2} {
-		if _, err := admin.CreateTopic(testContext(t), count, -1, nil, name); err != nil {
+		if _, err := admin.CreateTopic(testContext(t), count, -1, map[string]*string{"retention.ms": &forever}, name); err != nil {
 			t.Fatal(err)
 		}
 	}

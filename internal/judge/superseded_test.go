@@ -1,6 +1,7 @@
 package judge_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/teams-kafka/connector/internal/judge"
@@ -112,6 +113,14 @@ func TestRun_SupersededByTiming(t *testing.T) {
 			want: accepted,
 		},
 		{
+			name:    "a position of the showing's own millisecond may be later than it and counts",
+			newerAt: shownAt + 1,
+			position: func(s *scene) {
+				s.commit(s.mark(alice, at(shownAt), at(shownAt)), s.mark(alice, at(3000), at(3000)))
+			},
+			want: refused,
+		},
+		{
 			name:    "nobody's position of another user counts",
 			newerAt: 2500,
 			position: func(s *scene) {
@@ -163,9 +172,23 @@ func TestRun_SupersededByTiming(t *testing.T) {
 			want: accepted,
 		},
 		{
-			name:    "positions of other tenants and of other formats of key",
+			name:    "the position was given up and began anew at the same mark",
 			newerAt: 2500,
 			position: func(s *scene) {
+				tombstone := s.mark(alice, at(600), 0)
+				tombstone.Value = nil
+				s.commit(s.mark(alice, at(500), at(5000)), tombstone, s.mark(alice, at(2000), at(5000)), s.mark(alice, at(3000), at(6000)))
+			},
+			want: refused,
+		},
+		{
+			name:    "positions of other tenants, other connectors and other formats of key",
+			newerAt: 2500,
+			position: func(s *scene) {
+				s.config.ConnectorName = "teams"
+				namesake := s.mark(alice, at(2000), at(shownAt))
+				namesake.Key = fmt.Appendf(nil, `["others",{"tenant":%q,"user":"alice"}]`, tenant)
+				s.commit(namesake)
 				stranger := s.mark(alice, at(2000), at(shownAt))
 				stranger.Key = []byte(`["teams",{"tenant":"other","user":"alice"}]`)
 				odd := s.mark(alice, at(2000), at(shownAt))
@@ -200,7 +223,7 @@ func TestRun_SupersededByAnyShowing(t *testing.T) {
 	old, newer := made("c1", "m1", 1), made("c1", "m1", 2)
 	s := newScene(t, stack, 1)
 	s.shown(old, to(alice, noon+1000))
-	s.shown(newer, to(alice, noon+9000), cutOff(to(bob, noon+1500)))
+	s.shown(newer, cutOff(to(bob, noon+1500)), to(alice, noon+9000), to("carol", noon+9500))
 	s.commit(s.letter(newer.raw()), s.mark(alice, noon+2000, noon+1000))
 	s.expect(counts{exposed: 2, superseded: 1, deadLetters: 1})
 }
