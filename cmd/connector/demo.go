@@ -233,8 +233,8 @@ func (d *demo) progress(c *connector, sim *graphsim.Server, n int, since time.Du
 		state = "reading the rest"
 	}
 	stats := sim.Stats()
-	line := fmt.Sprintf("%5.1fs  %-16s  %6.0f msg/s  shown %d · written %d · seen before %d · superseded %d · dead letters %d · lag %s",
-		since.Seconds(), state, float64(items["written"])/since.Seconds(), stats.Items, items["written"], items["seen"],
+	line := fmt.Sprintf("%5.1fs  %-16s  %6.0f msg/s  exposed %d · written %d · seen before %d · superseded %d · dead letters %d · lag %s",
+		since.Seconds(), state, float64(items["written"])/since.Seconds(), stats.Exposed, items["written"], items["seen"],
 		items["superseded"], items["dead-letter"], lag)
 	switch {
 	case d.live:

@@ -107,7 +107,7 @@ func killAndJudge(t *testing.T, delivery string, kills int) {
 	if verdict, err = d.judge(ctx, cfg, sim, registry.URL()); err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("%d kills: %v", kills, verdict)
+	t.Logf("%d kills: %v, early requests %d", kills, verdict, sim.Stats().Early)
 	if !verdict.OK() || verdict.Unseen != 0 {
 		t.Errorf("%v, unseen %d\n%v", verdict, verdict.Unseen, verdict.Examples)
 	}

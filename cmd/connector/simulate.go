@@ -45,7 +45,9 @@ func simulateCommand() *cobra.Command {
 		Long: `Run a simulator of the part of Microsoft Graph that the connector reads, over HTTPS with a
 certificate authority made on the spot, and print the environment that "connector run" needs to talk to it.
 
-GET /_sim/ledger streams every version the simulator has shown to anybody, GET /_sim/stats counts requests.
+GET /_sim/ledger streams every version the simulator has shown to anybody, GET /_sim/stats counts requests by
+outcome, GET /_sim/chats and /_sim/behaviours list what there is; POST /_sim/changes, /_sim/settings, /_sim/tokens and
+/_sim/stop change it. docs/simulator.md describes each.
 
 ` + behaviourTable(),
 		Args: noArguments,

@@ -11,5 +11,6 @@
 //
 // Where it differs from Apache Kafka: a broker that is killed with a transaction open loses the
 // transaction's end (use Close), compaction does not respect open transactions (so none runs unless
-// asked for), and the registry accepts every schema without a compatibility check.
+// asked for; asked for, it enforces every topic's retention too, by the records' own timestamps, and
+// moves the log start), and the registry accepts every schema without a compatibility check.
 package embedded

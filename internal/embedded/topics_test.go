@@ -151,6 +151,20 @@ func TestTopic_IsNotCleanedByItself(t *testing.T) {
 		t.Errorf("the cleaner runs every %d ms, which a test can live to see", pause)
 	}
 
+	createTopic(t, kafka, "records", 1, map[string]string{"retention.ms": "1000"})
+	for _, value := range []string{"old", "older"} {
+		record := &kgo.Record{Topic: "records", Value: []byte(value), Timestamp: time.UnixMilli(0)}
+		if err := produce(t, client, record); err != nil {
+			t.Fatal(err)
+		}
+	}
+	expect(t, "beyond retention", text(consume(t, kafka, "records", 2, kgo.ReadCommitted())), []string{"0 =old", "1 =older"})
+	kafka.Cluster().ApplyRetention()
+	starts, err := kadm.NewClient(client).ListStartOffsets(testContext(t), "records")
+	if listed(t, starts, err, "records").Offset == 0 {
+		t.Error("retention on demand removed nothing")
+	}
+
 	for _, value := range []string{"1", "2", "3"} {
 		mustProduce(t, client, "positions", "user", value)
 	}

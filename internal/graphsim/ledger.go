@@ -27,6 +27,8 @@ const ledgerChunk = 1 << 14
 type ledger struct {
 	chunks [][]showing
 	length int
+	// exposed holds every version that was shown to anybody, as message and seq.
+	exposed map[uint64]struct{}
 }
 
 func (l *ledger) enter(s showing) {
@@ -36,6 +38,10 @@ func (l *ledger) enter(s showing) {
 	last := &l.chunks[len(l.chunks)-1]
 	*last = append(*last, s)
 	l.length++
+	if l.exposed == nil {
+		l.exposed = make(map[uint64]struct{})
+	}
+	l.exposed[uint64(s.message)<<32|uint64(s.seq)] = struct{}{}
 }
 
 func (l *ledger) entry(i uint32) *showing { return &l.chunks[i/ledgerChunk][i%ledgerChunk] }

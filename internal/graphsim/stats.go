@@ -24,6 +24,8 @@ type Stats struct {
 	Instances map[string]InstanceStats `json:"instances"`
 	// Items is how many items were sent, repetitions included.
 	Items int64 `json:"items"`
+	// Exposed is how many different versions were shown to anybody.
+	Exposed int64 `json:"exposed"`
 	// Messages and Versions are what the model holds; Bad of the messages are bad items.
 	Messages int64 `json:"messages"`
 	Versions int64 `json:"versions"`
@@ -157,6 +159,7 @@ func (s *Server) Stats() Stats {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.advance(s.graphMillis())
+	st.Exposed = int64(len(m.ledger.exposed))
 	st.Messages = int64(len(m.messages))
 	for i := range m.messages {
 		st.Versions += int64(m.messages[i].versions())

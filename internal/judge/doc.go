@@ -11,6 +11,9 @@
 // that the registry gives for the id in each record. An error in the connector's code therefore
 // cannot hide itself.
 //
+// The ledger's showings and the positions' record timestamps must come from one clock. A version takes
+// about 300 bytes of memory.
+//
 // It reads the topics up to the high watermarks of the moment it starts, so the connector should have
 // finished by then: what is still on its way is reported as missing.
 package judge

@@ -528,7 +528,7 @@ func (s *scene) bodiless(v version) *kgo.Record {
 // Samples show every event type, bodies cut to forty characters, and no more than were asked for.
 func TestRun_SamplesEveryEventType(t *testing.T) {
 	s := newScene(t, newStack(t), 1)
-	long := strings.Repeat("ä", 39)
+	long := "<p>" + strings.Repeat("ä", 36)
 	var records []*kgo.Record
 	for i, kind := range []string{"created", "created", "created", "updated", "deleted"} {
 		v := made("c1", fmt.Sprint("m", i), 1)
@@ -546,6 +546,9 @@ func TestRun_SamplesEveryEventType(t *testing.T) {
 		var sample struct{ Type, Body string }
 		if err := json.Unmarshal([]byte(line), &sample); err != nil {
 			t.Fatal(err)
+		}
+		if !strings.Contains(line, "<p>") {
+			t.Errorf("the sample escapes markup: %s", line)
 		}
 		types = append(types, strings.TrimPrefix(sample.Type, "com.microsoft.graph.chatMessage."))
 		if want := long + "b…"; sample.Body != want {

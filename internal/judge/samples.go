@@ -3,6 +3,7 @@ package judge
 import (
 	"context"
 	"encoding/json"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -77,11 +78,13 @@ func (s *samples) take(record *kgo.Record, decoder *decoder) {
 		more.From != nil && more.From.User != nil && more.From.User.DisplayName != nil {
 		line.From = *more.From.User.DisplayName
 	}
-	text, err := json.Marshal(line)
-	if err != nil {
+	var text strings.Builder
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false) // it is to be read by people, and bodies are mostly HTML
+	if encoder.Encode(line) != nil {
 		return
 	}
-	s.byType[kind] = append(s.byType[kind], string(text))
+	s.byType[kind] = append(s.byType[kind], strings.TrimSuffix(text.String(), "\n"))
 }
 
 // lines takes the samples of all types in turn, up to the number wanted.
