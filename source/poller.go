@@ -188,7 +188,7 @@ func (p *Poller) limit(now time.Time) (limit int, opens time.Time) {
 // schedule puts a user into the queue.
 func (p *Poller) schedule(u *user) {
 	// History is what reaches back further than the longest rung: it is read by the furthest-behind
-	// user first, and never before a live poll that is due.
+	// user first, by turns with the live polls that are due.
 	horizon := time.Now().Add(-p.cfg.Ladder.Longest() - p.cfg.Ladder.Interval()).UnixMilli()
 	u.history = u.parked == nil && (u.pos.Window != nil && u.pos.Window.Done < horizon ||
 		len(u.pos.Marks) == 0 && u.pos.Start < horizon)

@@ -126,11 +126,11 @@ func (d *demo) run(ctx context.Context) error {
 	} else {
 		d.explain(verdict)
 	}
-	if d.keep {
-		d.stay(ctx, cfg, sim, registry.URL())
-	}
 	if !d.json {
 		fmt.Fprintln(d.out, verdict)
+	}
+	if d.keep {
+		d.stay(ctx, cfg, sim, registry.URL())
 	}
 	if !verdict.OK() {
 		return errJudged
@@ -296,9 +296,9 @@ func (d *demo) stay(ctx context.Context, cfg config.Config, sim *graphsim.Server
 	if d.json {
 		w = d.err
 	}
-	fmt.Fprintf(w, "Kafka    kcat -b %s -C -t %s -X isolation.level=read_committed -s value=avro -r %s\n", cfg.Brokers[0], cfg.Topic, registry)
+	fmt.Fprintf(w, "\nKafka    kcat -b %s -C -t %s -X isolation.level=read_committed -s value=avro -r %s\n", cfg.Brokers[0], cfg.Topic, registry)
 	fmt.Fprintf(w, "ledger   curl -k %s/_sim/ledger\n", sim.URL())
-	fmt.Fprintf(w, "topics   %s %s %s\nStays up until interrupted.\n\n", cfg.Topic, cfg.DeadLetters(), cfg.OffsetsTopic)
+	fmt.Fprintf(w, "topics   %s %s %s\nStays up until interrupted.\n", cfg.Topic, cfg.DeadLetters(), cfg.OffsetsTopic)
 	<-ctx.Done()
 }
 

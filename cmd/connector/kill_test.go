@@ -47,16 +47,7 @@ func killAndJudge(t *testing.T, delivery string, kills int) {
 	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 	defer cancel()
 	dir := t.TempDir()
-	kafka, err := embedded.StartKafka(embedded.KafkaOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer kafka.Close()
-	registry, err := embedded.StartRegistry(embedded.RegistryOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer registry.Close()
+	kafka, registry := startStack(t)
 	d := demo{simulation: simulation{users: 12, chats: 20, rate: 80, seed: 7}, faults: true}
 	simConfig := d.simulator(dir)
 	sim, err := graphsim.Start(simConfig)
@@ -114,6 +105,22 @@ func killAndJudge(t *testing.T, delivery string, kills int) {
 	if verdict.InTopic < 1000 {
 		t.Errorf("only %d versions are in the topic, the test shows nothing", verdict.InTopic)
 	}
+}
+
+// startStack starts an embedded Kafka and registry that end with the test.
+func startStack(t *testing.T) (*embedded.Kafka, *embedded.Registry) {
+	t.Helper()
+	kafka, err := embedded.StartKafka(embedded.KafkaOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(kafka.Close)
+	registry, err := embedded.StartRegistry(embedded.RegistryOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = registry.Close() })
+	return kafka, registry
 }
 
 // process is a connector in a process of its own.

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/teams-kafka/connector/internal/config"
-	"github.com/teams-kafka/connector/internal/embedded"
 	"github.com/teams-kafka/connector/internal/graphsim"
 )
 
@@ -42,16 +41,7 @@ func TestExecute_UnknownWordsAreUsageErrors(t *testing.T) {
 // A wrong secret stops the tenant, says so where an operator looks, and never shows the secret.
 func TestRun_AWrongSecretIsToldInReadinessAndLog(t *testing.T) {
 	dir := t.TempDir()
-	kafka, err := embedded.StartKafka(embedded.KafkaOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer kafka.Close()
-	registry, err := embedded.StartRegistry(embedded.RegistryOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer registry.Close()
+	kafka, registry := startStack(t)
 	d := demo{simulation: simulation{users: 3, chats: 3, rate: 1, seed: 1}}
 	sim, err := graphsim.Start(d.simulator(dir))
 	if err != nil {
