@@ -8,8 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"regexp"
 	"strconv"
@@ -46,9 +48,6 @@ type Client struct {
 func NewClient(root *url.URL, httpClient *http.Client, tokens *Tokens, gate *Gate, userAgent string, metrics *Metrics) *Client {
 	own := *httpClient
 	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	if own.Timeout == 0 {
-		own.Timeout = requestTimeout
-	}
 	return &Client{
 		root: root, http: &own, tokens: tokens, gate: gate, userAgent: userAgent, metrics: metrics,
 		throttled: backoff.NewExponentialBackOff(
@@ -86,15 +85,37 @@ func graphTime(ms int64) string {
 	return time.UnixMilli(ms).UTC().Format("2006-01-02T15:04:05.000Z")
 }
 
-// Page fetches one page. Every error is an *Error, or the context's.
+// Page fetches one page of messages. Every error is an *Error, or the context's.
 func (c *Client) Page(ctx context.Context, link string) (Page, error) {
-	body, err := c.get(ctx, link)
+	return c.page(ctx, link, messagesRequest)
+}
+
+// kind is what a request asks for.
+type kind struct {
+	name   string // in metrics
+	header http.Header
+}
+
+// Headers are not carried by links, so they go with every page.
+var (
+	messagesRequest = kind{"messages", http.Header{
+		// Without it a system message is an "unknownFutureValue".
+		"Prefer": {"include-unknown-enum-members"},
+	}}
+	usersRequest = kind{"users", http.Header{
+		// With $count=true in the query it makes an advanced query of it.
+		"Consistencylevel": {"eventual"},
+	}}
+)
+
+func (c *Client) page(ctx context.Context, link string, k kind) (Page, error) {
+	body, err := c.get(ctx, link, k)
 	if err != nil {
 		return Page{}, err
 	}
 	page, err := ParsePage(body)
 	if err != nil {
-		return Page{}, &Error{Status: http.StatusOK, Action: Retry, Reason: ErrMalformed, Detail: err.Error()}
+		return Page{}, noPage.fail(err.Error(), nil)
 	}
 	if page.NextLink != "" {
 		// Judged here and again before it is followed: a link that would be refused tomorrow
@@ -110,11 +131,11 @@ func (c *Client) Page(ctx context.Context, link string) (Page, error) {
 func (c *Client) allowed(link string) (*url.URL, error) {
 	u, err := url.Parse(link)
 	if err != nil {
-		return nil, &Error{Action: Park, Reason: ErrRefusedLink, Detail: "it is no URL"}
+		return nil, foreignLink.fail("it is no URL", nil)
 	}
 	if u.User != nil || u.Scheme != c.root.Scheme || !strings.EqualFold(u.Hostname(), c.root.Hostname()) || port(u) != port(c.root) {
-		return nil, &Error{Action: Park, Reason: ErrRefusedLink,
-			Detail: fmt.Sprintf("it leads to %.100q, the configured root is %q", u.Scheme+"://"+u.Host, c.root.Scheme+"://"+c.root.Host)}
+		return nil, foreignLink.fail(fmt.Sprintf("it leads to %.100q, the configured root is %q",
+			u.Scheme+"://"+u.Host, c.root.Scheme+"://"+c.root.Host), nil)
 	}
 	return u, nil
 }
@@ -126,7 +147,7 @@ func port(u *url.URL) string {
 	return map[string]string{"https": "443", "http": "80"}[u.Scheme]
 }
 
-func (c *Client) get(ctx context.Context, link string) ([]byte, error) {
+func (c *Client) get(ctx context.Context, link string, k kind) ([]byte, error) {
 	u, err := c.allowed(link)
 	if err != nil {
 		return nil, err
@@ -145,11 +166,11 @@ func (c *Client) get(ctx context.Context, link string) ([]byte, error) {
 		if err := c.gate.Wait(ctx); err != nil {
 			return nil, err
 		}
-		body, header, failed := c.once(ctx, u, token)
+		body, header, failed := c.once(ctx, u, token, k)
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		c.metrics.request("messages", failed)
+		c.metrics.request(k.name, failed)
 		if failed == nil {
 			c.calm()
 			return body, nil
@@ -160,25 +181,30 @@ func (c *Client) get(ctx context.Context, link string) ([]byte, error) {
 			c.tokens.Drop(serial)
 			continue
 		}
+		if errors.Is(failed, ErrThrottled) {
+			c.gate.Throttled()
+		}
 		c.hold(failed)
 		return nil, failed
 	}
 }
 
 // once makes one request.
-func (c *Client) once(ctx context.Context, u *url.URL, token string) ([]byte, http.Header, *Error) {
-	req := (&http.Request{Method: http.MethodGet, URL: u, Host: u.Host, Header: http.Header{
+func (c *Client) once(ctx context.Context, u *url.URL, token string, k kind) ([]byte, http.Header, *Error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	header := http.Header{
 		"Authorization": {"Bearer " + token},
 		"Accept":        {"application/json"},
 		"User-Agent":    {c.userAgent},
-		// Without it a system message is an "unknownFutureValue". Not carried by links, so it
-		// goes with every page.
-		"Prefer": {"include-unknown-enum-members"},
-	}}).WithContext(ctx)
+	}
+	maps.Copy(header, k.header)
+	req := (&http.Request{Method: http.MethodGet, URL: u, Host: u.Host, Header: header}).
+		WithContext(httptrace.WithClientTrace(ctx, c.lastLook(ctx)))
 	sent := time.Now()
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return nil, nil, &Error{Action: Retry, Reason: ErrUnavailable, Cause: withoutURL(err)}
+		return nil, nil, noResponse.fail("", withoutURL(err))
 	}
 	defer resp.Body.Close()
 	received := time.Now()
@@ -191,14 +217,24 @@ func (c *Client) once(ctx context.Context, u *url.URL, token string) ([]byte, ht
 		return nil, resp.Header, responseError(resp, body, received)
 	}
 	if err != nil {
-		return nil, resp.Header, &Error{Status: resp.StatusCode, Action: Retry, Reason: ErrMalformed,
-			RequestID: resp.Header.Get("request-id"), Detail: "the body broke off", Cause: withoutURL(err)}
+		return nil, resp.Header, brokenBody.fail("", withoutURL(err)).of(resp)
 	}
 	if len(body) > maxBody {
-		return nil, resp.Header, &Error{Status: resp.StatusCode, Action: Shrink, Reason: ErrMalformed,
-			RequestID: resp.Header.Get("request-id"), Detail: fmt.Sprintf("the body is larger than %d bytes", maxBody)}
+		return nil, resp.Header, hugeBody.fail(fmt.Sprintf("the body is larger than %d bytes", maxBody), nil).of(resp)
 	}
 	return body, resp.Header, nil
+}
+
+// lastLook holds a request back that has waited for its connection while another one was told to wait:
+// between the gate and the first byte lie a dial and a handshake (invariant 6). The transport calls the
+// hook on the request's own goroutine, right before it writes. A request that ends meanwhile would be
+// written all the same, so its connection goes.
+func (c *Client) lastLook(ctx context.Context) *httptrace.ClientTrace {
+	return &httptrace.ClientTrace{GotConn: func(got httptrace.GotConnInfo) {
+		if c.gate.opened(ctx) != nil {
+			got.Conn.Close()
+		}
+	}}
 }
 
 func readBody(resp *http.Response) ([]byte, error) {
@@ -236,7 +272,11 @@ func responseError(resp *http.Response, body []byte, received time.Time) *Error 
 	if json.Unmarshal(body, &shape) == nil {
 		e.Code, e.Detail = clean(shape.Error.Code, 64), clean(shape.Error.Message, 200)
 	}
-	classify(e)
+	query := ""
+	if resp.Request != nil && resp.Request.URL != nil {
+		query = resp.Request.URL.RawQuery
+	}
+	classify(e, strings.Contains(query, "skip"))
 	return e
 }
 
@@ -297,8 +337,9 @@ func (c *Client) hold(e *Error) {
 	c.metrics.held(wait)
 }
 
-// calm forgets the growing wait once a request succeeded.
+// calm forgets the growing wait once a request succeeded, and lets the rate return.
 func (c *Client) calm() {
+	c.gate.Calm()
 	c.mu.Lock()
 	c.throttled.Reset()
 	c.mu.Unlock()

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -39,10 +40,12 @@ var (
 	ErrLinkLoop     = errors.New("nextLink repeats")
 	ErrStaleLink    = errors.New("nextLink no longer valid")
 	ErrDenied       = errors.New("access denied")
+	ErrUnlicensed   = errors.New("user not licensed")
 	ErrUnpaid       = errors.New("payment required")
 	ErrUnauthorized = errors.New("not authorized")
 	ErrUserGone     = errors.New("user not found")
 	ErrBadRequest   = errors.New("request refused as invalid")
+	ErrItemRefused  = errors.New("item refused")
 )
 
 // Error is a request that brought no page. Its text never holds a token, a link's query or anything
@@ -92,49 +95,165 @@ func (e *Error) Unwrap() []error {
 	return []error{e.Reason, e.Cause}
 }
 
-// rule is a row of the table that turns a response into an outcome.
+// rule is a row of the table that says what follows from a failure.
 type rule struct {
-	status   int
-	contains string // in the code or the message, lower case; "" matches all
-	action   Action
-	reason   error
+	// The condition: statuses from least to most, and what code or message contain, in lower case.
+	// Rows of faults have none, the code that finds the fault names the row.
+	least, most int
+	contains    string
+	// paged rows hold for a page that a nextLink led to, held rows for a response with Retry-After.
+	paged, held bool
+
+	action Action
+	reason error
+
+	// For the documentation: what was seen, and what an operator can do.
+	seen, remedy string
+}
+
+func (r rule) matches(e *Error, text string, paged bool) bool {
+	return r.least <= e.Status && e.Status <= r.most && strings.Contains(text, r.contains) &&
+		(paged || !r.paged) && (e.RetryAfter > 0 || !r.held)
 }
 
 // rules is searched from the top; the first match decides. Classified by status first, because Graph's
-// codes differ in spelling between its services. Sources: the error page and the throttling page
-// of the Graph documentation, and reports where it is silent.
+// codes differ in spelling between its services. Sources: the error, throttling and licensing pages of the
+// Graph documentation, and reports where they are silent.
 var rules = []rule{
-	{400, "token", Restart, ErrStaleLink},
-	{400, "skip", Restart, ErrStaleLink},
-	{400, "", Park, ErrBadRequest},
-	{401, "", StopTenant, ErrUnauthorized},
-	{402, "", StopTenant, ErrUnpaid},
-	{403, "missing role", StopTenant, ErrUnauthorized},
-	{403, "no authorization information", StopTenant, ErrUnauthorized},
-	{403, "", Park, ErrDenied},
-	{404, "", Park, ErrUserGone},
-	{408, "", Retry, ErrUnavailable},
-	{410, "", Restart, ErrStaleLink},
-	{412, "", StopTenant, ErrUnauthorized},
-	{429, "", Hold, ErrThrottled},
-	{504, "", Shrink, ErrUnavailable},
+	{least: 400, most: 400, contains: "token", action: Restart, reason: ErrStaleLink,
+		seen: "a nextLink whose skip token is no longer valid", remedy: noRemedy},
+	{least: 400, most: 400, contains: "skip", action: Restart, reason: ErrStaleLink,
+		seen: "the same, in other words", remedy: noRemedy},
+	{least: 400, most: 400, contains: "filter", action: StopTenant, reason: ErrBadRequest,
+		seen: "Graph does not take the `$filter`, which is the same for every user", remedy: "check `GRAPH_FILTER` against the reference page of getAllMessages"},
+	{least: 400, most: 400, paged: true, action: Restart, reason: ErrStaleLink,
+		seen: "any other 400 for a page that a nextLink led to", remedy: noRemedy},
+	{least: 400, most: 400, action: Park, reason: ErrBadRequest,
+		seen: "Graph does not take the request for this user", remedy: "look at the message and the request-id; an id that is none is the usual cause"},
+	{least: 401, most: 401, action: StopTenant, reason: ErrUnauthorized,
+		seen: "the token is refused, and a new one as well", remedy: "check the app registration and its credential; `connector doctor` shows which token is used"},
+	{least: 402, most: 402, action: StopTenant, reason: ErrUnpaid,
+		seen: "payment is required: no subscription, no licence, or an evaluation that is used up", remedy: "the licensing page of the Teams export API; `GRAPH_MODEL`"},
+	{least: 403, most: 403, contains: "missing role", action: StopTenant, reason: ErrUnauthorized,
+		seen: "the token lacks the role", remedy: "grant `Chat.Read.All` as an application permission, with admin consent"},
+	{least: 403, most: 403, contains: "no authorization information", action: StopTenant, reason: ErrUnauthorized,
+		seen: "the token has no role for Teams at all", remedy: "the same"},
+	{least: 403, most: 403, contains: "license", action: Park, reason: ErrUnlicensed,
+		seen: "the user has no licence", remedy: "assign one, or exclude the user (`SOURCE_EXCLUDE_USERS`)"},
+	{least: 403, most: 403, action: Park, reason: ErrDenied,
+		seen: "access to this user is denied", remedy: "passes by itself in some reports; else exclude the user, or open a case with the request-id"},
+	{least: 404, most: 404, action: Park, reason: ErrUserGone,
+		seen: "the user is unknown or has no mailbox", remedy: "exclude the user, or correct its name in `SOURCE_USERS`"},
+	{least: 408, most: 408, action: Retry, reason: ErrUnavailable,
+		seen: "Graph gave up waiting", remedy: noRemedy},
+	{least: 410, most: 410, action: Restart, reason: ErrStaleLink,
+		seen: "a link is gone", remedy: noRemedy},
+	{least: 412, most: 412, action: StopTenant, reason: ErrUnauthorized,
+		seen: "a delegated token, where only an application's own is taken", remedy: "use the app registration's own credential (client credentials flow)"},
+	{least: 429, most: 429, action: Hold, reason: ErrThrottled,
+		seen: "throttled: the whole tenant waits as long as Retry-After says, without one by growing pauses; the rate goes down", remedy: "lower `SOURCE_RATE` if other applications share the quota"},
+	{least: 504, most: 504, action: Shrink, reason: ErrUnavailable,
+		seen: "the gateway gave up waiting, usually for a large page", remedy: "lower `SOURCE_PAGE_SIZE` if it happens often"},
+	{least: 500, most: 599, held: true, action: Hold, reason: ErrUnavailable,
+		seen: "the service is unavailable and says for how long", remedy: noRemedy},
+	{least: 500, most: 599, action: Retry, reason: ErrUnavailable,
+		seen: "the service failed or is unavailable", remedy: noRemedy},
+	{least: 300, most: 399, action: Park, reason: ErrRefusedLink,
+		seen: "a redirect, which is not followed: the token goes to the configured root only", remedy: "check `GRAPH_ENDPOINT` and proxies in between"},
+	{least: 100, most: 499, action: Park, reason: ErrBadRequest,
+		seen: "any other status", remedy: "look at the message and the request-id"},
 }
 
-// classify fills in action and reason of an answered request.
-func classify(e *Error) {
+const noRemedy = "none needed"
+
+// fault is a failure that no status tells.
+type fault int
+
+const (
+	noResponse fault = iota
+	brokenBody
+	noPage
+	hugeBody
+	foreignLink
+	loopingLink
+	loginDown
+	loginRefused
+	roleMissing
+	itemRefused
+)
+
+var faults = [...]rule{
+	noResponse: {action: Retry, reason: ErrUnavailable,
+		seen: "no response: no connection, a broken one, or none within two minutes", remedy: "check the network and the egress rules if it lasts"},
+	brokenBody: {action: Retry, reason: ErrMalformed,
+		seen: "a body that breaks off", remedy: noRemedy},
+	noPage: {action: Retry, reason: ErrMalformed,
+		seen: "200 with something that is no page: truncated JSON, or HTML from a proxy", remedy: "check proxies in between if it lasts"},
+	hugeBody: {action: Shrink, reason: ErrMalformed,
+		seen: "a body of more than 64 MiB", remedy: noRemedy},
+	foreignLink: {action: Park, reason: ErrRefusedLink,
+		seen: "a nextLink that leads away from `GRAPH_ENDPOINT`", remedy: "set `GRAPH_ENDPOINT` to the root that Graph itself uses"},
+	loopingLink: {action: Restart, reason: ErrLinkLoop,
+		seen: "a nextLink that leads to a page already read, or to no end", remedy: noRemedy},
+	loginDown: {action: Hold, reason: ErrUnavailable,
+		seen: "the login service gives no token for now", remedy: "check the network and the egress rules if it lasts"},
+	loginRefused: {action: StopTenant, reason: ErrUnauthorized,
+		seen: "the login service refuses the credential; the text has its AADSTS code", remedy: "correct or renew the credential"},
+	roleMissing: {action: StopTenant, reason: ErrUnauthorized,
+		seen: "the token has no role that getAllMessages takes", remedy: "grant `Chat.Read.All` as an application permission, with admin consent"},
+	itemRefused: {action: Park, reason: ErrItemRefused,
+		seen: "an item that fits neither the topic nor the dead letters; the position stays before it", remedy: "raise `max.message.bytes` of the dead-letter topic"},
+}
+
+// fail makes the error of a fault.
+func (f fault) fail(detail string, cause error) *Error {
+	r := faults[f]
+	return &Error{Action: r.action, Reason: r.reason, Detail: detail, Cause: cause}
+}
+
+// of adds what a response tells of itself.
+func (e *Error) of(resp *http.Response) *Error {
+	e.Status, e.RequestID = resp.StatusCode, clean(resp.Header.Get("request-id"), 64)
+	return e
+}
+
+// classify fills in action and reason of an answered request; paged says that a nextLink led to it.
+func classify(e *Error, paged bool) {
 	text := strings.ToLower(e.Code + " " + e.Detail)
 	for _, r := range rules {
-		if r.status == e.Status && strings.Contains(text, r.contains) {
+		if r.matches(e, text, paged) {
 			e.Action, e.Reason = r.action, r.reason
 			return
 		}
 	}
-	switch {
-	case e.Status >= 500 && e.RetryAfter > 0:
-		e.Action, e.Reason = Hold, ErrUnavailable
-	case e.Status >= 500:
-		e.Action, e.Reason = Retry, ErrUnavailable
-	default:
-		e.Action, e.Reason = Park, ErrBadRequest
+}
+
+// ErrorTable is the table of all failures, in Markdown, for the documentation.
+func ErrorTable() string {
+	var b strings.Builder
+	b.WriteString("| response | what it means | reason shown | what follows | what to do |\n|---|---|---|---|---|\n")
+	for _, r := range rules {
+		response := strconv.Itoa(r.least)
+		if r.most != r.least {
+			response += " to " + strconv.Itoa(r.most)
+		}
+		if r.contains != "" {
+			response += fmt.Sprintf(", says %q", r.contains)
+		}
+		if r.paged {
+			response += ", by nextLink"
+		}
+		if r.held {
+			response += ", Retry-After"
+		}
+		r.row(&b, response)
 	}
+	for _, r := range faults {
+		r.row(&b, "")
+	}
+	return b.String()
+}
+
+func (r rule) row(b *strings.Builder, response string) {
+	fmt.Fprintf(b, "| %s | %s | %s | %s | %s |\n", response, r.seen, r.reason, r.action, r.remedy)
 }

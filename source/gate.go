@@ -13,29 +13,54 @@ import (
 // margin for what is in flight.
 const DefaultRate = 160
 
+// How the rate yields to throttling and comes back: down at once, once for all requests that were in
+// flight together, and up again in small steps, as long as no other 429 comes.
+const (
+	slowerBy    = 0.7
+	slowestPart = 1.0 / 16
+	slowerEvery = 5 * time.Second
+	fasterBy    = 1.0 / 20
+	fasterEvery = 10 * time.Second
+)
+
 // Gate is what every request of a tenant passes, whatever its user and kind: one token bucket, and
 // one wait that a Retry-After imposes on all (invariant 6).
 type Gate struct {
 	bucket *rate.Limiter
+	full   rate.Limit // what was asked for
 
-	mu    sync.Mutex
-	until time.Time // no request starts before
+	mu      sync.Mutex
+	until   time.Time // no request starts before
+	slowed  time.Time // when the rate went down last
+	changed time.Time // when the rate changed last
 }
 
 // NewGate makes a gate for so many requests per second.
 func NewGate(perSecond float64) *Gate {
 	// A burst of a tenth of a second: enough to keep requests in flight, too small for Graph's
 	// short window to notice.
-	return &Gate{bucket: rate.NewLimiter(rate.Limit(perSecond), max(1, int(perSecond/10)))}
+	return &Gate{full: rate.Limit(perSecond), bucket: rate.NewLimiter(rate.Limit(perSecond), max(1, int(perSecond/10)))}
 }
 
 // Wait blocks until a request may start. It returns the context's error if that ends first.
 func (g *Gate) Wait(ctx context.Context) error {
-	if err := g.bucket.Wait(ctx); err != nil {
-		return err
+	for {
+		// The bucket comes after the hold, so that those who waited do not all start at once; then
+		// the hold again, because a Retry-After may have come while the bucket was waited for.
+		if err := g.opened(ctx); err != nil {
+			return err
+		}
+		if err := g.bucket.Wait(ctx); err != nil {
+			return err
+		}
+		if !time.Now().Before(g.Held()) {
+			return nil
+		}
 	}
-	// Last, because a Retry-After may have come while the bucket was waited for; and again after
-	// each wait, because a longer one may have come meanwhile.
+}
+
+// opened blocks until no hold is in force.
+func (g *Gate) opened(ctx context.Context) error {
 	for {
 		left := time.Until(g.Held())
 		if left <= 0 {
@@ -65,4 +90,36 @@ func (g *Gate) Held() time.Time {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.until
+}
+
+// Throttled lowers the rate, because Graph answered 429.
+func (g *Gate) Throttled() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	now := time.Now()
+	if now.Sub(g.slowed) < slowerEvery {
+		return
+	}
+	g.slowed, g.changed = now, now
+	g.bucket.SetLimit(max(g.full*slowestPart, g.bucket.Limit()*slowerBy))
+}
+
+// Calm lets the rate return, step by step, because Graph answered.
+func (g *Gate) Calm() {
+	if g.bucket.Limit() >= g.full {
+		return
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	now := time.Now()
+	if now.Sub(g.changed) < fasterEvery {
+		return
+	}
+	g.changed = now
+	g.bucket.SetLimit(min(g.full, g.bucket.Limit()+g.full*fasterBy))
+}
+
+// Rate is the present rate and the one asked for, in requests per second.
+func (g *Gate) Rate() (present, full float64) {
+	return float64(g.bucket.Limit()), float64(g.full)
 }

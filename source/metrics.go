@@ -15,6 +15,10 @@ type Metrics struct {
 	polls     *prometheus.CounterVec
 	users     *prometheus.GaugeVec
 	oldest    prometheus.Gauge
+	newest    prometheus.Gauge
+	rate      prometheus.Gauge
+	gaps      prometheus.Counter
+	discovery *prometheus.CounterVec
 	wait      prometheus.Histogram
 	rewound   prometheus.Counter
 	refetched prometheus.Counter
@@ -26,7 +30,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	return &Metrics{
 		requests: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "teams_connector_graph_requests_total",
-			Help: "Requests to Graph, by kind (messages, token) and outcome (ok, or the reason of the failure).",
+			Help: "Requests to Graph, by kind (messages, users, token) and outcome (ok, or the reason of the failure).",
 		}, []string{"kind", "outcome"}),
 		duration: f.NewHistogram(prometheus.HistogramOpts{
 			Name:    "teams_connector_graph_request_duration_seconds",
@@ -49,6 +53,22 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Name: "teams_connector_oldest_mark_age_seconds",
 			Help: "Age of the newest instant read of the user who is furthest behind.",
 		}),
+		newest: f.NewGauge(prometheus.GaugeOpts{
+			Name: "teams_connector_newest_mark_age_seconds",
+			Help: "Age of the newest instant read of the user who is ahead of all.",
+		}),
+		rate: f.NewGauge(prometheus.GaugeOpts{
+			Name: "teams_connector_graph_rate_limit",
+			Help: "Requests per second that the connector allows itself; less than SOURCE_RATE after 429s.",
+		}),
+		gaps: f.NewCounter(prometheus.CounterOpts{
+			Name: "teams_connector_gaps_total",
+			Help: "Users found further behind than Graph keeps deleted messages (21 days).",
+		}),
+		discovery: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "teams_connector_discoveries_total",
+			Help: "Discoveries of the users to poll, by outcome (ok, failed, doubted).",
+		}, []string{"outcome"}),
 		wait: f.NewHistogram(prometheus.HistogramOpts{
 			Name:    "teams_connector_poll_wait_seconds",
 			Help:    "How long after its due time a user's poll began.",

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cenkalti/backoff/v4"
@@ -20,6 +21,12 @@ const (
 	tenantFirst, tenantLongest = 15 * time.Second, 15 * time.Minute
 )
 
+// removedPause keeps a user waiting whose removal is on its way.
+const removedPause = time.Minute
+
+// reportPerUser is what each user adds to the time between two looks at all of them.
+const reportPerUser = 100 * time.Microsecond
+
 // failuresToPark is after how many failures in a row, of whatever kind, a user is called parked.
 const failuresToPark = 8
 
@@ -30,6 +37,9 @@ type Delivery struct {
 	// From and To bound the slice: the first instant asked for, and the first no longer asked for,
 	// in milliseconds.
 	From, To int64
+	// ReadBefore is the instant up to which the user had been read before the present window, in
+	// milliseconds, 0 if this is the first: an item older than that came late.
+	ReadBefore int64
 	// Position, when it is there, is the user's position once this delivery and all before it are
 	// durable.
 	Position *offsets.Position
@@ -41,6 +51,9 @@ type Refusal struct{ Err error }
 
 func (r *Refusal) Error() string { return r.Err.Error() }
 func (r *Refusal) Unwrap() error { return r.Err }
+
+// ErrRemoved is the error of a Deliver for a user who is no longer polled.
+var ErrRemoved = errors.New("user is no longer polled")
 
 // PollerConfig is what a Poller needs.
 type PollerConfig struct {
@@ -64,32 +77,24 @@ type PollerConfig struct {
 type Poller struct {
 	cfg     PollerConfig
 	queue   *queue
+	users   map[string]*user // all who are polled; belongs to the dispatching goroutine
 	results chan *user
+	changed chan struct{}   // there are changes
 	stop    backoff.BackOff // pauses while the tenant is stopped
+	items   atomic.Uint64
 
 	mu      sync.Mutex
+	changes []change
 	status  Status
+	gaps    []Gap
 	stopped *Error
 	until   time.Time // no poll starts before, while the tenant is stopped
 }
 
-// Status is what an operator wants to know of a poller.
-type Status struct {
-	Users, History, Parked int
-	// Oldest is the newest instant read of the user who is furthest behind, in milliseconds.
-	Oldest int64
-	// Stopped is why nobody is polled; nil while polling goes on.
-	Stopped error
-	// Since when it is stopped.
-	StoppedSince time.Time
-}
-
-// add counts one user who has been read up to newest.
-func (s *Status) add(newest int64) {
-	if s.Users == 0 || newest < s.Oldest {
-		s.Oldest = newest
-	}
-	s.Users++
+// change is a user who comes, or with a nil position goes.
+type change struct {
+	name string
+	pos  *offsets.Position
 }
 
 // NewPoller makes a poller for users at their positions.
@@ -97,16 +102,69 @@ func NewPoller(cfg PollerConfig, positions map[string]offsets.Position) *Poller 
 	p := &Poller{
 		cfg:     cfg,
 		queue:   newQueue(),
+		users:   make(map[string]*user, len(positions)),
 		results: make(chan *user, cfg.InFlight),
+		changed: make(chan struct{}, 1),
 		stop: backoff.NewExponentialBackOff(backoff.WithInitialInterval(tenantFirst),
 			backoff.WithMaxInterval(tenantLongest), backoff.WithMaxElapsedTime(0)),
 	}
 	for name, pos := range positions {
-		u := &user{name: name, pos: pos, top: cfg.PageSize, length: maxSlice}
-		u.due = time.UnixMilli(cfg.Ladder.Due(pos, cfg.Settle))
-		p.schedule(u)
+		p.admit(name, pos)
 	}
 	return p
+}
+
+func (p *Poller) admit(name string, pos offsets.Position) {
+	u := &user{name: name, pos: pos, top: p.cfg.PageSize, length: maxSlice}
+	u.due = p.due(u)
+	p.users[name] = u
+	p.schedule(u)
+}
+
+// due is when the user's position is to be read on: now, if at once.
+func (p *Poller) due(u *user) time.Time {
+	if due := p.cfg.Ladder.Due(u.pos, p.cfg.Settle); due > 0 {
+		return time.UnixMilli(due)
+	}
+	return time.Now()
+}
+
+// Add begins to poll a user at a position, and changes nothing for one who is polled already.
+func (p *Poller) Add(name string, pos offsets.Position) { p.change(change{name, &pos}) }
+
+// Remove ends the polling of a user at once; a request under way is cut off. A delivery may still be
+// under way when it returns.
+func (p *Poller) Remove(name string) { p.change(change{name: name}) }
+
+func (p *Poller) change(c change) {
+	p.mu.Lock()
+	p.changes = append(p.changes, c)
+	p.mu.Unlock()
+	select {
+	case p.changed <- struct{}{}:
+	default:
+	}
+}
+
+// apply carries the changes out.
+func (p *Poller) apply() {
+	p.mu.Lock()
+	changes := p.changes
+	p.changes = nil
+	p.mu.Unlock()
+	for _, c := range changes {
+		u, polled := p.users[c.name]
+		switch {
+		case c.pos != nil && !polled:
+			p.admit(c.name, *c.pos)
+		case c.pos == nil && polled:
+			delete(p.users, c.name)
+			u.gone = true // the queue drops it when it comes to the front
+			if u.cancel != nil {
+				u.cancel()
+			}
+		}
+	}
 }
 
 // Run polls until the context ends or Deliver fails, and returns when no poll is under way any more.
@@ -128,7 +186,8 @@ func (p *Poller) dispatch(ctx context.Context, group *errgroup.Group) error {
 	reading := make(map[*user]int64) // the users being read, and how far each was before
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	report := time.NewTicker(time.Second)
+	// All users are looked at, so with many of them it is done less often.
+	report := time.NewTimer(0)
 	defer report.Stop()
 	for {
 		now := time.Now()
@@ -138,12 +197,14 @@ func (p *Poller) dispatch(ctx context.Context, group *errgroup.Group) error {
 			if u == nil {
 				break
 			}
-			if !u.due.IsZero() && u.due.UnixMilli() > 0 {
-				p.cfg.Metrics.wait.Observe(now.Sub(u.due).Seconds())
-			}
+			p.cfg.Metrics.wait.Observe(now.Sub(u.due).Seconds())
 			reading[u] = u.newest(p.cfg.Ladder)
+			polling, cancel := context.WithCancel(ctx)
+			u.cancel = cancel
 			group.Go(func() error {
-				if err := p.poll(ctx, u); err != nil {
+				defer cancel()
+				err := p.poll(polling, u)
+				if err != nil && (ctx.Err() != nil || polling.Err() == nil) {
 					return err
 				}
 				p.results <- u
@@ -163,10 +224,16 @@ func (p *Poller) dispatch(ctx context.Context, group *errgroup.Group) error {
 			return ctx.Err()
 		case u := <-p.results:
 			delete(reading, u)
-			p.schedule(u)
+			u.cancel = nil
+			if !u.gone {
+				p.schedule(u)
+			}
+		case <-p.changed:
+			p.apply()
 		case <-timer.C:
 		case <-report.C:
 			p.report(reading)
+			report.Reset(time.Second + time.Duration(len(p.users))*reportPerUser)
 		}
 	}
 }
@@ -195,27 +262,6 @@ func (p *Poller) schedule(u *user) {
 	p.queue.put(u)
 }
 
-// report brings the status and the gauges up to date.
-func (p *Poller) report(reading map[*user]int64) {
-	s := p.queue.status(p.cfg.Ladder)
-	for _, newest := range reading {
-		s.add(newest)
-	}
-	p.mu.Lock()
-	if p.stopped != nil {
-		s.Stopped, s.StoppedSince = p.stopped, p.status.StoppedSince
-	}
-	p.status = s
-	p.mu.Unlock()
-	m := p.cfg.Metrics
-	m.users.WithLabelValues("parked").Set(float64(s.Parked))
-	m.users.WithLabelValues("history").Set(float64(s.History))
-	m.users.WithLabelValues("ok").Set(float64(s.Users - s.Parked - s.History))
-	if s.Oldest > 0 {
-		m.oldest.Set(time.Since(time.UnixMilli(s.Oldest)).Seconds())
-	}
-}
-
 // poll reads one slice of one user and leaves the user with the time of its next poll. Only an error
 // that ends the whole poller is returned.
 func (p *Poller) poll(ctx context.Context, u *user) error {
@@ -229,9 +275,12 @@ func (p *Poller) poll(ctx context.Context, u *user) error {
 	case err == nil:
 		p.succeeded(u)
 		return nil
+	case errors.Is(err, ErrRemoved):
+		u.due = time.Now().Add(removedPause) // it will be gone by then
+		return nil
 	case errors.As(err, &failed):
 	case errors.As(err, &refused):
-		failed = &Error{Action: Park, Reason: errors.New("item refused"), Cause: refused.Err}
+		failed = itemRefused.fail("", refused.Err)
 	default:
 		return err
 	}
@@ -246,7 +295,7 @@ func (p *Poller) succeeded(u *user) {
 	}
 	u.parked, u.failures, u.pause = nil, 0, nil
 	u.top = min(p.cfg.PageSize, u.top*2)
-	u.due = time.UnixMilli(p.cfg.Ladder.Due(u.pos, p.cfg.Settle))
+	u.due = p.due(u)
 	// Marks go by the slower of both clocks. If that is Graph's, they alone would make the user due at
 	// once, again and again.
 	if earliest := u.began.Add(p.cfg.Ladder.Interval()); u.pos.Window == nil && u.due.Before(earliest) {
@@ -296,6 +345,9 @@ func (p *Poller) failed(u *user, e *Error) {
 	if parked {
 		if u.parked == nil {
 			p.cfg.Log.Warn("user is parked", "user", u.name, "error", e, "retry_in", pause.Round(time.Second))
+		}
+		if u.parked == nil {
+			u.parkedAt = now
 		}
 		u.parked = e
 	}

@@ -51,7 +51,7 @@ func TestPoller_ANextLinkToAnotherHostIsRefusedBeforeTheTokenGoes(t *testing.T) 
 			if _, ok := d.position("good"); !ok {
 				t.Errorf("%s: the other user waited", link)
 			}
-			if s := p.Status(); s.Parked != 1 || s.Stopped != nil {
+			if s := p.Status(); len(s.Parked) != 1 || s.Stopped != nil {
 				t.Errorf("%s: status %+v, want one parked user", link, s)
 			}
 		})
@@ -106,7 +106,7 @@ func TestPoller_ALinkThatRepeatsForEverMovesNothingAndDeliversAll(t *testing.T) 
 		if !strings.Contains(d.all("u"), `{"id":"1"}`) {
 			t.Error("what the pages held was not delivered")
 		}
-		if p.Status().Parked != 1 {
+		if len(p.Status().Parked) != 1 {
 			t.Error("the user is not reported as parked")
 		}
 		if len(g.requests) > 100 {
@@ -193,7 +193,7 @@ func TestPoller_OneBadUserIsOneBadUser(t *testing.T) {
 			return 200, nil, emptyPage
 		}}
 		g.poll(t, []string{"bad", "a", "b"}, time.Minute, time.Hour, func(p *Poller, d *delivered) {
-			if s := p.Status(); s.Parked != 1 || s.Stopped != nil {
+			if s := p.Status(); len(s.Parked) != 1 || s.Stopped != nil {
 				t.Errorf("%d: status %+v", status, s)
 			}
 			polls := map[string]int{}
@@ -227,7 +227,7 @@ func TestPoller_ATenantErrorStopsAllAndIsProbedSlowly(t *testing.T) {
 		}
 		g.poll(t, []string{"a", "b", "c"}, time.Minute, 30*time.Minute, func(p *Poller, d *delivered) {
 			s := p.Status()
-			if s.Stopped == nil || s.Parked != 0 {
+			if s.Stopped == nil || len(s.Parked) != 0 {
 				t.Fatalf("%d: status %+v, want stopped and nobody parked", status, s)
 			}
 			want := ErrUnauthorized

@@ -35,6 +35,7 @@ func (q *queue) put(u *user) {
 
 // take removes the user to poll now, nil if none is due.
 func (q *queue) take(now time.Time) *user {
+	q.prune()
 	live := len(q.live.users) > 0 && !q.live.users[0].due.After(now)
 	past := len(q.history.users) > 0
 	if live && past {
@@ -53,6 +54,7 @@ func (q *queue) take(now time.Time) *user {
 
 // next is when the next user falls due; an hour ahead if none waits.
 func (q *queue) next() time.Time {
+	q.prune()
 	switch {
 	case len(q.history.users) > 0:
 		return time.Time{}
@@ -63,21 +65,24 @@ func (q *queue) next() time.Time {
 	}
 }
 
-// status counts the waiting users.
-func (q *queue) status(l Ladder) Status {
-	var s Status
+// prune drops those who are removed from the front of both heaps.
+func (q *queue) prune() {
+	for _, h := range []*byTime{&q.live, &q.history} {
+		for len(h.users) > 0 && h.users[0].gone {
+			heap.Pop(h)
+		}
+	}
+}
+
+// each calls f for every user that waits.
+func (q *queue) each(f func(*user)) {
 	for _, users := range [][]*user{q.live.users, q.history.users} {
 		for _, u := range users {
-			s.add(u.newest(l))
-			if u.history {
-				s.History++
-			}
-			if u.parked != nil {
-				s.Parked++
+			if !u.gone {
+				f(u)
 			}
 		}
 	}
-	return s
 }
 
 // byTime is a heap of users, ties broken by a hash.

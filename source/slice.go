@@ -36,6 +36,10 @@ type user struct {
 	failures int           // in a row
 	pause    backoff.BackOff
 	parked   *Error
+	parkedAt time.Time
+	gap      bool // the present window's gap is reported
+	gone     bool // removed; belongs to the dispatching goroutine
+	cancel   context.CancelFunc
 }
 
 // reached is the first instant of the user's stream that has not been read yet.
@@ -52,6 +56,13 @@ func (u *user) newest(l Ladder) int64 {
 		return mark
 	}
 	return u.reached()
+}
+
+// readBefore is the instant up to which the user's stream had been read before the present window, 0 if
+// nothing had.
+func (u *user) readBefore(l Ladder) int64 {
+	mark, _ := u.pos.Mark(l.Shortest())
+	return mark
 }
 
 // slice is a stretch of time under way.
@@ -92,6 +103,7 @@ func (p *Poller) readSlice(ctx context.Context, u *user) error {
 		s = &slice{window: window, to: p.cfg.Ladder.Slice(window, u.length), began: now, seen: make(map[string]bool)}
 		s.link = p.cfg.Client.MessagesURL(u.name, window.Done, s.to, u.top, p.cfg.Query)
 		u.reading = s
+		p.reportGap(u, now)
 	}
 	for {
 		page, err := p.cfg.Client.Page(ctx, s.link)
@@ -106,7 +118,7 @@ func (p *Poller) readSlice(ctx context.Context, u *user) error {
 		s.pages++
 		s.seen[s.link] = true
 		last := page.NextLink == ""
-		d := Delivery{User: u.name, Items: page.Items, From: s.window.Done, To: s.to}
+		d := Delivery{User: u.name, Items: page.Items, From: s.window.Done, To: s.to, ReadBefore: u.readBefore(p.cfg.Ladder)}
 		if last {
 			next := p.cfg.Ladder.Advance(u.pos, s.window, s.to)
 			d.Position = &next
@@ -115,16 +127,17 @@ func (p *Poller) readSlice(ctx context.Context, u *user) error {
 			if err := p.cfg.Deliver(ctx, d); err != nil {
 				return err
 			}
+			p.items.Add(uint64(len(d.Items)))
 		}
 		if last {
 			p.finish(u, s, *d.Position)
 			return nil
 		}
 		if s.seen[page.NextLink] {
-			return &Error{Action: Restart, Reason: ErrLinkLoop, Detail: "a page links back to one already read"}
+			return loopingLink.fail("a page links back to one already read", nil)
 		}
 		if s.pages >= maxPages {
-			return &Error{Action: Restart, Reason: ErrLinkLoop, Detail: "a slice has no end"}
+			return loopingLink.fail("a slice has no end", nil)
 		}
 		s.link = page.NextLink
 	}
@@ -138,6 +151,7 @@ func (p *Poller) replan(ctx context.Context, u *user) error {
 
 func (p *Poller) finish(u *user, s *slice, pos offsets.Position) {
 	u.pos, u.reading = pos, nil
+	u.gap = u.gap && pos.Window != nil
 	switch {
 	case s.pages > manyPages:
 		u.length = max(minSlice, u.length/2)

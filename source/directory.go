@@ -1,0 +1,140 @@
+package source
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"os"
+	"strings"
+)
+
+// DefaultUsersFilter finds the users who have Teams: those with the service plan TEAMS1 enabled. Other
+// clouds and editions have other plans.
+const DefaultUsersFilter = "assignedPlans/any(p:p/servicePlanId eq 57ff2da0-773e-42df-b2af-ffb7a2317929 and p/capabilityStatus eq 'Enabled')"
+
+// usersPage is the page size of listings, the largest that Graph gives.
+const usersPage = "999"
+
+// Directory says who is polled: the union of all its sources, less the exclusions. Names are compared
+// without regard to case and given in lower case.
+type Directory struct {
+	Client *Client
+	// Listed are ids or principal names. They are taken as they are: nothing is asked about them.
+	Listed []string
+	// File holds more of them, one a line; blank lines and lines that begin with # are passed over.
+	// It is read again at each discovery.
+	File string
+	// Groups are the ids of groups whose members, also those of groups within them, are polled. Needs
+	// the role GroupMember.Read.All.
+	Groups []string
+	// Everyone finds all users that match Filter. Needs the role User.Read.All.
+	Everyone bool
+	Filter   string
+	// Exclude are ids or principal names of users who are never polled.
+	Exclude []string
+}
+
+// Found is the outcome of a discovery.
+type Found struct {
+	Users    map[string]bool
+	Excluded map[string]bool
+}
+
+// Asks tells whether a discovery asks Graph, and so can fail when Graph does.
+func (d *Directory) Asks() bool { return d.Everyone || len(d.Groups) > 0 }
+
+// Discover finds the users. It gives all or an error: a listing that breaks off is none.
+func (d *Directory) Discover(ctx context.Context) (Found, error) {
+	excluded := make(map[string]bool, len(d.Exclude))
+	for _, name := range d.Exclude {
+		excluded[strings.ToLower(name)] = true
+	}
+	found := Found{Users: make(map[string]bool), Excluded: excluded}
+	names, err := d.named()
+	if err != nil {
+		return Found{}, err
+	}
+	for _, name := range names {
+		if !excluded[name] {
+			found.Users[name] = true
+		}
+	}
+	for _, group := range d.Groups {
+		path := "groups/" + url.PathEscape(group) + "/transitiveMembers/microsoft.graph.user"
+		if err := d.list(ctx, path, "", &found); err != nil {
+			return Found{}, fmt.Errorf("members of group %s: %w", group, err)
+		}
+	}
+	if d.Everyone {
+		if err := d.list(ctx, "users", d.Filter, &found); err != nil {
+			return Found{}, fmt.Errorf("users: %w", err)
+		}
+	}
+	return found, nil
+}
+
+// named are the users that are named one by one.
+func (d *Directory) named() ([]string, error) {
+	names := make([]string, 0, len(d.Listed))
+	for _, name := range d.Listed {
+		names = append(names, strings.ToLower(name))
+	}
+	if d.File == "" {
+		return names, nil
+	}
+	text, err := os.ReadFile(d.File)
+	if err != nil {
+		return nil, fmt.Errorf("source: list of users: %w", err)
+	}
+	for line := range strings.Lines(string(text)) {
+		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
+			names = append(names, strings.ToLower(line))
+		}
+	}
+	return names, nil
+}
+
+// list adds the users of one listing.
+func (d *Directory) list(ctx context.Context, path, filter string, found *Found) error {
+	link := d.Client.root.String() + "/v1.0/" + path + "?$select=id,userPrincipalName&$count=true&$top=" + usersPage
+	if filter != "" {
+		link += "&$filter=" + strings.ReplaceAll(url.QueryEscape(filter), "+", "%20")
+	}
+	seen := make(map[string]bool)
+	for link != "" {
+		if seen[link] {
+			return loopingLink.fail("a page links back to one already read", nil)
+		}
+		seen[link] = true
+		page, err := d.Client.page(ctx, link, usersRequest)
+		if err != nil {
+			return err
+		}
+		for _, item := range page.Items {
+			var account struct {
+				ID                string `json:"id"`
+				UserPrincipalName string `json:"userPrincipalName"`
+			}
+			if err := json.Unmarshal(item, &account); err != nil || account.ID == "" {
+				return noPage.fail("a user without an id", nil)
+			}
+			found.add(strings.ToLower(account.ID), strings.ToLower(account.UserPrincipalName))
+		}
+		link = page.NextLink
+	}
+	return nil
+}
+
+// add takes one account. One that is named by its principal name already keeps that name: its position
+// has it.
+func (f *Found) add(id, principalName string) {
+	switch {
+	case f.Excluded[id] || f.Excluded[principalName]:
+		f.Excluded[id] = true
+		delete(f.Users, id)
+		delete(f.Users, principalName)
+	case !f.Users[principalName]:
+		f.Users[id] = true
+	}
+}

@@ -1,0 +1,141 @@
+package source
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// Status is what an operator wants to know of a poller.
+type Status struct {
+	// Users are all that are polled, History those of them who still read the past.
+	Users, History int
+	// Parked are the users left alone for a while, in the order of their names.
+	Parked []ParkedUser
+	// Oldest is the newest instant read of the user who is furthest behind, Newest that of the user
+	// who is ahead of all, in milliseconds; 0 without users.
+	Oldest, Newest int64
+	// Ages counts the users by the age of the newest instant read of each; an age counts under the
+	// first of AgeBounds that it does not exceed, and under one more at the end if it exceeds all.
+	Ages [len(AgeBounds) + 1]int
+	// Items counts the items delivered since the poller began.
+	Items uint64
+	// Gaps are stretches of time that can no longer be read whole, the newest last.
+	Gaps []Gap
+	// Stopped is why nobody is polled; nil while polling goes on.
+	Stopped error
+	// StoppedSince is since when.
+	StoppedSince time.Time
+	// Held is when the next request may start, in the past while nobody asks to wait.
+	Held time.Time
+	// Rate is the present request rate and RateAsked the configured one, in requests per second.
+	Rate, RateAsked float64
+}
+
+// AgeBounds are the bounds of Status.Ages.
+var AgeBounds = [...]time.Duration{time.Minute, 10 * time.Minute, time.Hour, 2 * time.Hour, 24 * time.Hour, 48 * time.Hour, 7 * 24 * time.Hour, Retention}
+
+// ParkedUser is a user who is left alone for a while.
+type ParkedUser struct {
+	User      string
+	Reason    error  // one of the reasons of this package
+	Detail    string // the whole error
+	RequestID string // Graph's, empty if there is none
+	Since     time.Time
+	RetryAt   time.Time
+}
+
+// Retention is how long Graph shows a deleted message.
+const Retention = 21 * 24 * time.Hour
+
+// Gap is a stretch of a user's time, in milliseconds, whose deleted messages Graph no longer shows.
+type Gap struct {
+	User     string
+	From, To int64
+	Seen     time.Time
+}
+
+// maxGaps is how many gaps a status holds.
+const maxGaps = 1000
+
+// reportGap reports that a user's stream has stood still for longer than Graph keeps what is deleted. What
+// lies before the stream's start is nobody's gap.
+func (p *Poller) reportGap(u *user, now time.Time) {
+	kept := now.Add(-Retention).UnixMilli()
+	current := u.readBefore(p.cfg.Ladder)
+	if current == 0 {
+		current = u.reading.window.To // the first window: its end is when it began
+	}
+	if u.gap || current >= kept {
+		return
+	}
+	u.gap = true
+	gap := Gap{User: u.name, From: u.newest(p.cfg.Ladder), To: kept, Seen: now}
+	p.cfg.Metrics.gaps.Inc()
+	p.cfg.Log.Error("gap: what was deleted in this time is no longer shown by Graph", "user", u.name,
+		"from", time.UnixMilli(gap.From).UTC(), "to", time.UnixMilli(gap.To).UTC())
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.gaps = append(p.gaps, gap)
+	if len(p.gaps) > maxGaps {
+		p.gaps = slices.Delete(p.gaps, 0, len(p.gaps)-maxGaps)
+	}
+}
+
+// add counts one user who has been read up to newest.
+func (s *Status) add(newest int64, now time.Time) {
+	if s.Users == 0 || newest < s.Oldest {
+		s.Oldest = newest
+	}
+	s.Newest = max(s.Newest, newest)
+	s.Users++
+	age := now.Sub(time.UnixMilli(newest))
+	bucket := slices.IndexFunc(AgeBounds[:], func(bound time.Duration) bool { return age <= bound })
+	if bucket < 0 {
+		bucket = len(AgeBounds)
+	}
+	s.Ages[bucket]++
+}
+
+// report brings the status and the gauges up to date.
+func (p *Poller) report(reading map[*user]int64) {
+	now := time.Now()
+	var s Status
+	p.queue.each(func(u *user) {
+		s.add(u.newest(p.cfg.Ladder), now)
+		if u.history {
+			s.History++
+		}
+		if u.parked != nil {
+			s.Parked = append(s.Parked, ParkedUser{User: u.name, Reason: u.parked.Reason, Detail: u.parked.Error(),
+				RequestID: u.parked.RequestID, Since: u.parkedAt, RetryAt: u.due})
+		}
+	})
+	for u, newest := range reading {
+		if !u.gone {
+			s.add(newest, now)
+		}
+	}
+	slices.SortFunc(s.Parked, func(a, b ParkedUser) int { return cmp.Compare(a.User, b.User) })
+	s.Held = p.cfg.Client.gate.Held()
+	s.Rate, s.RateAsked = p.cfg.Client.gate.Rate()
+	s.Items = p.items.Load()
+
+	p.mu.Lock()
+	if p.stopped != nil {
+		s.Stopped, s.StoppedSince = p.stopped, p.status.StoppedSince
+	}
+	s.Gaps = slices.Clone(p.gaps)
+	p.status = s
+	p.mu.Unlock()
+
+	m := p.cfg.Metrics
+	m.users.WithLabelValues("parked").Set(float64(len(s.Parked)))
+	m.users.WithLabelValues("history").Set(float64(s.History))
+	m.users.WithLabelValues("ok").Set(float64(s.Users - len(s.Parked) - s.History))
+	m.rate.Set(s.Rate)
+	if s.Users > 0 {
+		m.oldest.Set(now.Sub(time.UnixMilli(s.Oldest)).Seconds())
+		m.newest.Set(now.Sub(time.UnixMilli(s.Newest)).Seconds())
+	}
+}
