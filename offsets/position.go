@@ -19,6 +19,12 @@ type Position struct {
 	Marks []Mark
 	// Window is the window in progress, nil between two windows.
 	Window *Window
+	// Listed is when the newest discovery that found the user began, as far as it was written with
+	// another change; 0 if none is known.
+	Listed int64
+	// Removed is when the first discovery that no longer found the user began, 0 for a user who is
+	// found.
+	Removed int64
 }
 
 // Mark is the upper bound of the last window that served a rung.
@@ -68,6 +74,8 @@ const (
 	fieldFrom    = "window.from"
 	fieldTo      = "window.to"
 	fieldDone    = "window.done"
+	fieldListed  = "listed"
+	fieldRemoved = "removed"
 	markPrefix   = "mark."
 )
 
@@ -82,6 +90,11 @@ func (p Position) Value() []byte {
 	}
 	if p.Window != nil {
 		fields[fieldFrom], fields[fieldTo], fields[fieldDone] = p.Window.From, p.Window.To, p.Window.Done
+	}
+	for name, at := range map[string]int64{fieldListed: p.Listed, fieldRemoved: p.Removed} {
+		if at != 0 {
+			fields[name] = at
+		}
 	}
 	value, err := json.Marshal(fields) // sorts its keys, so equal positions are equal bytes
 	if err != nil {
@@ -121,6 +134,14 @@ func ParseValue(value []byte) (Position, error) {
 	var p Position
 	if p.Start, err = number(fieldStart); err != nil {
 		return Position{}, err
+	}
+	for name, target := range map[string]*int64{fieldListed: &p.Listed, fieldRemoved: &p.Removed} {
+		if _, ok := fields[name]; !ok {
+			continue
+		}
+		if *target, err = number(name); err != nil {
+			return Position{}, err
+		}
 	}
 	for name := range fields {
 		length, ok := strings.CutPrefix(name, markPrefix)

@@ -110,7 +110,7 @@ func TestDirectory_AMissingRoleOrGroupOrFileIsNamed(t *testing.T) {
 	cfg.Users = 5
 	_, client := simulator(t, cfg, "Chat.Read.All")
 	for name, d := range map[string]Directory{
-		"users: graph: access denied: 403":        {Everyone: true, Filter: DefaultUsersFilter},
+		"users: graph: access denied: 403":     {Everyone: true, Filter: DefaultUsersFilter},
 		"members of group 0b: graph: ":         {Groups: []string{"0b"}},
 		"list of users: open /nowhere/at/all:": {File: "/nowhere/at/all"},
 	} {

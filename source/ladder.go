@@ -61,6 +61,16 @@ func (l Ladder) Shortest() time.Duration { return l.rungs[0] }
 // Interval is from one poll of a user to the next.
 func (l Ladder) Interval() time.Duration { return l.interval }
 
+// Catching is the shortest rung that catches what becomes visible so late; ok is false if none does.
+func (l Ladder) Catching(late time.Duration) (rung time.Duration, ok bool) {
+	for _, rung := range l.rungs {
+		if late <= rung {
+			return rung, true
+		}
+	}
+	return 0, false
+}
+
 // Longest is the length of the longest rung.
 func (l Ladder) Longest() time.Duration { return l.rungs[len(l.rungs)-1] }
 

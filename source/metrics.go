@@ -93,5 +93,8 @@ func (m *Metrics) request(kind string, e *Error) {
 	m.requests.WithLabelValues(kind, outcome).Inc()
 }
 
+// Discovered counts a discovery: ok, failed or doubted.
+func (m *Metrics) Discovered(outcome string) { m.discovery.WithLabelValues(outcome).Inc() }
+
 func (m *Metrics) seconds(d time.Duration) { m.duration.Observe(d.Seconds()) }
 func (m *Metrics) held(d time.Duration)    { m.heldFor.Add(d.Seconds()) }

@@ -66,7 +66,7 @@ type PollerConfig struct {
 	// InFlight bounds the slices that are read at the same time.
 	InFlight int
 	// Deliver takes what was read; it returns when the delivery is in the open transaction. It is
-	// called from many goroutines, for one user in order. A *Refusal parks the user; any other error
+	// called from many goroutines, for one user in order, with a context that ends with Run. A *Refusal parks the user; any other error
 	// ends Run.
 	Deliver func(context.Context, Delivery) error
 	Log     *slog.Logger
@@ -203,7 +203,7 @@ func (p *Poller) dispatch(ctx context.Context, group *errgroup.Group) error {
 			u.cancel = cancel
 			group.Go(func() error {
 				defer cancel()
-				err := p.poll(polling, u)
+				err := p.poll(polling, ctx, u)
 				if err != nil && (ctx.Err() != nil || polling.Err() == nil) {
 					return err
 				}
@@ -263,9 +263,10 @@ func (p *Poller) schedule(u *user) {
 }
 
 // poll reads one slice of one user and leaves the user with the time of its next poll. Only an error
-// that ends the whole poller is returned.
-func (p *Poller) poll(ctx context.Context, u *user) error {
-	err := p.readSlice(ctx, u)
+// that ends the whole poller is returned. Requests end with ctx; what they brought lives as long as the
+// poller, because it is still on its way to Kafka when the poll is over.
+func (p *Poller) poll(ctx, life context.Context, u *user) error {
+	err := p.readSlice(ctx, life, u)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}

@@ -1,11 +1,16 @@
 package source
 
 import (
+	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"github.com/teams-kafka/connector/offsets"
 )
 
 func TestPoller_APageThatIsNoJSONIsAskedForAgain(t *testing.T) {
@@ -303,6 +308,59 @@ func TestPoller_AWindowDoesNotPassGraphsClock(t *testing.T) {
 		p, _ := d.position("u")
 		if mark, _ := p.Mark(time.Minute); mark > time.Now().Add(-behind+time.Second).UnixMilli() {
 			t.Errorf("the mark is %v ahead of Graph's clock", time.UnixMilli(mark).Sub(time.Now().Add(-behind)))
+		}
+	})
+}
+
+func TestPoller_WhatIsDeliveredOutlivesItsPoll(t *testing.T) {
+	g := &graph{answer: func(int, *http.Request) (int, http.Header, string) { return 200, nil, page("", `{"id":"1"}`) }}
+	synctest.Test(t, func(t *testing.T) {
+		var life context.Context
+		p := NewPoller(PollerConfig{
+			Client: g.client(), Ladder: mustLadder(t, time.Hour, time.Minute), PageSize: 50, InFlight: 1,
+			Deliver: func(ctx context.Context, _ Delivery) error { life = ctx; return nil },
+			Log:     slog.New(slog.DiscardHandler), Metrics: NewMetrics(nil),
+		}, map[string]offsets.Position{"u": {Start: time.Now().Add(-time.Hour).UnixMilli()}})
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- p.Run(ctx) }()
+		<-time.After(time.Minute)
+		synctest.Wait()
+		if life == nil || life.Err() != nil {
+			t.Error("the context of a delivery ended with its poll: records on their way to Kafka would be given up")
+		}
+		cancel()
+		<-ended
+		if life.Err() == nil {
+			t.Error("the context of a delivery outlives the poller")
+		}
+	})
+}
+
+func TestPoller_UsersComeAndGoWhileItRuns(t *testing.T) {
+	g := &graph{answer: func(int, *http.Request) (int, http.Header, string) { return 200, nil, emptyPage }}
+	g.poll(t, []string{"a", "b"}, time.Minute, 10*time.Minute, func(p *Poller, d *delivered) {
+		p.Add("c", offsets.Position{Start: time.Now().Add(-time.Hour).UnixMilli()})
+		p.Add("a", offsets.Position{Start: time.Now().Add(-99 * time.Hour).UnixMilli()}) // polled already
+		p.Remove("b")
+		p.Remove("nobody")
+		<-time.After(time.Second)
+		removed := len(g.requests)
+		<-time.After(10 * time.Minute)
+		polls := map[string]int{}
+		for _, r := range g.requests[removed:] {
+			polls[r.user]++
+		}
+		if polls["b"] != 0 || polls["a"] < 9 || polls["a"] > 11 || polls["c"] < 9 {
+			t.Errorf("polls after the change: %v", polls)
+		}
+		if s := p.Status(); s.Users != 2 {
+			t.Errorf("%d users", s.Users)
+		}
+		p.Add("b", offsets.Position{Start: time.Now().Add(-time.Hour).UnixMilli()})
+		<-time.After(2 * time.Minute)
+		if s := p.Status(); s.Users != 3 {
+			t.Errorf("%d users after b came back", s.Users)
 		}
 	})
 }

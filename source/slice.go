@@ -77,7 +77,7 @@ type slice struct {
 
 // readSlice reads the user's next slice to its end and advances its position. It leaves the slice in
 // u.reading if it can go on where it broke off.
-func (p *Poller) readSlice(ctx context.Context, u *user) error {
+func (p *Poller) readSlice(ctx, life context.Context, u *user) error {
 	now := time.Now()
 	clock := &p.cfg.Client.clock
 	if latest, ok := clock.latest(now); ok {
@@ -113,7 +113,7 @@ func (p *Poller) readSlice(ctx context.Context, u *user) error {
 		if latest, ok := clock.latest(time.Now()); ok && s.window.To > latest.UnixMilli() && u.pos.Window == nil {
 			// Graph's clock, known only now, has not reached the window's end: what happens
 			// until then would count as read (invariant 1). Plan again.
-			return p.replan(ctx, u)
+			return p.replan(ctx, life, u)
 		}
 		s.pages++
 		s.seen[s.link] = true
@@ -124,7 +124,7 @@ func (p *Poller) readSlice(ctx context.Context, u *user) error {
 			d.Position = &next
 		}
 		if last || len(d.Items) > 0 {
-			if err := p.cfg.Deliver(ctx, d); err != nil {
+			if err := p.cfg.Deliver(life, d); err != nil {
 				return err
 			}
 			p.items.Add(uint64(len(d.Items)))
@@ -144,9 +144,9 @@ func (p *Poller) readSlice(ctx context.Context, u *user) error {
 }
 
 // replan drops a slice that was begun before Graph's clock was known and reads the right one.
-func (p *Poller) replan(ctx context.Context, u *user) error {
+func (p *Poller) replan(ctx, life context.Context, u *user) error {
 	u.reading = nil
-	return p.readSlice(ctx, u)
+	return p.readSlice(ctx, life, u)
 }
 
 func (p *Poller) finish(u *user, s *slice, pos offsets.Position) {

@@ -59,6 +59,7 @@ func newConnector(cfg config.Config, log *slog.Logger) (*connector, error) {
 		Authority: cfg.Authority, HTTP: httpClient,
 	}, cfg.Graph.String())
 
+	client := source.NewClient(cfg.Graph, httpClient, tokens, source.NewGate(cfg.Rate), userAgent(), sourceMetrics)
 	kafka := kafkaOptions(cfg)
 	transactionalID := ""
 	if cfg.ExactlyOnce {
@@ -72,10 +73,13 @@ func newConnector(cfg config.Config, log *slog.Logger) (*connector, error) {
 		cfg: cfg, log: log, registry: registry, kafka: kafka, metrics: workerMetrics, started: make(chan struct{}),
 		tenant: worker.Config{
 			Name: cfg.Name, Tenant: cfg.TenantID,
-			Client: source.NewClient(cfg.Graph, httpClient, tokens, source.NewGate(cfg.Rate), userAgent(), sourceMetrics),
+			Client: client,
 			Ladder: ladder,
 			Query:  source.Query{Filter: cfg.GraphFilter, Model: cfg.GraphModel},
-			Users:  cfg.Users, Start: cfg.Start, PageSize: cfg.PageSize, InFlight: cfg.InFlight,
+			Directory: &source.Directory{Client: client, Listed: cfg.Users.Listed, File: cfg.Users.File, Groups: cfg.Users.Groups,
+				Everyone: cfg.Users.Everyone, Filter: cfg.Users.Filter, Exclude: cfg.Users.Exclude},
+			UsersRefresh: cfg.Users.Refresh, UsersRetention: cfg.Users.Retention,
+			Start: cfg.Start, PageSize: cfg.PageSize, InFlight: cfg.InFlight,
 			Settle: cfg.Settle,
 			Policy: policy, IngestTimestamp: cfg.IngestTimestamp,
 			Writer: sink.WriterConfig{

@@ -33,7 +33,7 @@ func runCommand() *cobra.Command {
 				return err
 			}
 			log.Info("connector starts", "version", version(), "name", cfg.Name, "tenant", cfg.TenantID,
-				"users", len(cfg.Users), "topic", cfg.Topic, "offsets_topic", cfg.OffsetsTopic,
+				"topic", cfg.Topic, "offsets_topic", cfg.OffsetsTopic,
 				"lookbacks", fmt.Sprint(cfg.Lookbacks), "interval", cfg.PollInterval)
 			err = runUntil(cmd.Context(), c, cfg.ShutdownTimeout)
 			if err == nil {

@@ -11,6 +11,7 @@ import (
 	"os"
 	"reflect"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -31,7 +32,7 @@ type Config struct {
 	GraphFilter string
 	GraphModel  string
 
-	Users        []string
+	Users        Users
 	Start        Start
 	PollInterval time.Duration
 	Lookbacks    []time.Duration
@@ -68,6 +69,18 @@ type Config struct {
 	LogLevel        slog.Level
 	LogText         bool
 	ShutdownTimeout time.Duration
+}
+
+// Users says who is polled.
+type Users struct {
+	Listed    []string
+	Everyone  bool // all that Filter finds
+	Filter    string
+	File      string
+	Groups    []string
+	Exclude   []string
+	Refresh   time.Duration
+	Retention time.Duration
 }
 
 // SASL is how the connector signs in to Kafka; Mechanism is empty for not at all.
@@ -155,14 +168,14 @@ func (p *parser) parse() Config {
 		Graph:          p.root("GRAPH_ENDPOINT", s.GraphEndpoint, true),
 		GraphFilter:    p.filter("GRAPH_FILTER", s.GraphFilter),
 		GraphModel:     p.oneOf("GRAPH_MODEL", s.GraphModel, "", "A", "B"),
-		Users:          p.list("SOURCE_USERS", s.SourceUsers, true),
+		Users:          p.users(),
 		Start:          p.start("SOURCE_START", s.SourceStart),
 		PollInterval:   p.duration("SOURCE_POLL_INTERVAL", s.SourcePollInterval, 100*time.Millisecond, 30*24*time.Hour),
 		PageSize:       int(p.number("SOURCE_PAGE_SIZE", s.SourcePageSize, 1, 999)),
 		Rate:           float64(p.number("SOURCE_RATE", s.SourceRate, 1, 1000)),
 		InFlight:       int(p.number("SOURCE_IN_FLIGHT", s.SourceInFlight, 1, 1000)),
 		DropBody:       p.oneOf("TRANSFORM_BODY", s.TransformBody, "keep", "drop") == "drop",
-		ExcludeChats:   p.list("TRANSFORM_EXCLUDE_CHATS", s.TransformExcludeChats, false),
+		ExcludeChats:   p.list(s.TransformExcludeChats),
 		Brokers:        p.brokers("KAFKA_BROKERS", s.KafkaBrokers),
 		Topic:          p.topic("KAFKA_TOPIC", s.KafkaTopic),
 		Partitions:     int32(p.number("KAFKA_TOPIC_PARTITIONS", s.KafkaTopicPartitions, 1, 10_000)),
@@ -190,7 +203,7 @@ func (p *parser) parse() Config {
 	}
 	c.GraphRoots = p.roots("GRAPH_CA_FILE", s.GraphCAFile)
 
-	for _, text := range p.list("SOURCE_LOOKBACKS", s.SourceLookbacks, true) {
+	for _, text := range p.list(s.SourceLookbacks) {
 		c.Lookbacks = append(c.Lookbacks, p.duration("SOURCE_LOOKBACKS", text, time.Second, 365*24*time.Hour))
 	}
 	c.Settle = p.settle(c.Lookbacks)
@@ -254,18 +267,54 @@ func (p *parser) required(name, value string) string {
 	return value
 }
 
-func (p *parser) list(name, value string, required bool) []string {
+// list cuts a comma-separated list.
+func (p *parser) list(value string) []string {
 	var items []string
 	for item := range strings.SplitSeq(value, ",") {
 		if item = strings.TrimSpace(item); item != "" {
 			items = append(items, item)
 		}
 	}
-	if required && len(items) == 0 {
-		p.refuse(name, value, "is not set")
-	}
 	return items
 }
+
+// everyone is the value of SOURCE_USERS that names nobody.
+const everyone = "all"
+
+func (p *parser) users() Users {
+	s := p.settings
+	u := Users{
+		Listed:    p.list(s.SourceUsers),
+		Filter:    s.SourceUsersFilter,
+		File:      s.SourceUsersFile,
+		Groups:    p.list(s.SourceGroups),
+		Exclude:   p.list(s.SourceExcludeUsers),
+		Refresh:   p.duration("SOURCE_USERS_REFRESH", s.SourceUsersRefresh, time.Second, 24*time.Hour),
+		Retention: p.duration("SOURCE_USERS_RETENTION", s.SourceUsersRetention, 3*24*time.Hour, 10*365*24*time.Hour),
+	}
+	if slices.Contains(u.Listed, everyone) {
+		if len(u.Listed) > 1 {
+			p.refuse("SOURCE_USERS", s.SourceUsers, "must be all alone, or a list without it")
+		}
+		u.Listed, u.Everyone = nil, true
+	}
+	if u.File != "" {
+		if _, err := os.ReadFile(u.File); err != nil {
+			p.refuse("SOURCE_USERS_FILE", u.File, "cannot be read")
+		}
+	}
+	for _, group := range u.Groups {
+		if !guidPattern.MatchString(group) {
+			p.refuse("SOURCE_GROUPS", group, "is no group id, which is a GUID")
+		}
+	}
+	if len(u.Listed) == 0 && !u.Everyone && u.File == "" && len(u.Groups) == 0 {
+		p.refuse("SOURCE_USERS", "", "is not set, and neither are SOURCE_USERS_FILE and SOURCE_GROUPS: nobody would be polled. To poll everyone say so: SOURCE_USERS=all")
+	}
+	return u
+}
+
+var guidPattern = regexp.MustCompile(`(?i)^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
 
 func (p *parser) oneOf(name, value string, allowed ...string) string {
 	for _, a := range allowed {
@@ -351,7 +400,10 @@ func (p *parser) topic(name, value string) string {
 }
 
 func (p *parser) brokers(name, value string) []string {
-	brokers := p.list(name, value, true)
+	brokers := p.list(value)
+	if len(brokers) == 0 {
+		p.refuse(name, value, "is not set")
+	}
 	for _, b := range brokers {
 		if host, port, err := net.SplitHostPort(b); err != nil || host == "" || port == "" {
 			p.refuse(name, value, "must be host:port, comma-separated")

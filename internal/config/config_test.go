@@ -25,11 +25,27 @@ func TestParse_Defaults(t *testing.T) {
 	if c.PollInterval != 24*time.Hour || c.Settle != 2*time.Second || c.PageSize != 50 || c.Rate != 160 {
 		t.Errorf("interval %v, settle %v, page size %d, rate %v", c.PollInterval, c.Settle, c.PageSize, c.Rate)
 	}
-	if fmt.Sprint(c.Users) != "[u1 u2]" || fmt.Sprint(c.Lookbacks) != "[10m0s 2h0m0s 24h0m0s 48h0m0s]" {
+	if fmt.Sprint(c.Users.Listed) != "[u1 u2]" || c.Users.Everyone || c.Users.Refresh != time.Hour || fmt.Sprint(c.Lookbacks) != "[10m0s 2h0m0s 24h0m0s 48h0m0s]" {
 		t.Errorf("users %v, lookbacks %v", c.Users, c.Lookbacks)
 	}
 	if c.OffsetsTopic != "teams.offsets" || c.DeadLetters() != "teams.chat.messages.dlq" || !c.ExactlyOnce {
 		t.Errorf("topics %s %s, exactly once %v", c.OffsetsTopic, c.DeadLetters(), c.ExactlyOnce)
+	}
+}
+
+func TestParse_Users(t *testing.T) {
+	s := valid()
+	s.SourceUsers = "all"
+	if c, err := Parse(s); err != nil || !c.Users.Everyone || c.Users.Listed != nil || c.Users.Filter == "" {
+		t.Errorf("all: %+v, %v", c.Users, err)
+	}
+	s.SourceUsers = "all,ada@contoso.com"
+	if _, err := Parse(s); err == nil || !strings.Contains(err.Error(), "SOURCE_USERS") {
+		t.Errorf("all and a name: %v", err)
+	}
+	s.SourceUsers, s.SourceGroups = "", "8f2d0e30-4b6b-4f0c-9d0e-6a5d3c1b2a10, 8F2D0E30-4b6b-4f0c-9d0e-6a5d3c1b2a11"
+	if c, err := Parse(s); err != nil || len(c.Users.Groups) != 2 {
+		t.Errorf("groups: %+v, %v", c.Users, err)
 	}
 }
 
@@ -53,6 +69,10 @@ func TestParse_RefusesByName(t *testing.T) {
 		"GRAPH_FILTER":              func(s *Settings) { s.GraphFilter = "subject eq 'x'" },
 		"GRAPH_MODEL":               func(s *Settings) { s.GraphModel = "C" },
 		"SOURCE_USERS":              func(s *Settings) { s.SourceUsers = " , " },
+		"SOURCE_USERS_FILE":         func(s *Settings) { s.SourceUsersFile = "no-such-file" },
+		"SOURCE_GROUPS":             func(s *Settings) { s.SourceGroups = "everybody" },
+		"SOURCE_USERS_REFRESH":      func(s *Settings) { s.SourceUsersRefresh = "10ms" },
+		"SOURCE_USERS_RETENTION":    func(s *Settings) { s.SourceUsersRetention = "2d" },
 		"SOURCE_START":              func(s *Settings) { s.SourceStart = "yesterday" },
 		"SOURCE_POLL_INTERVAL":      func(s *Settings) { s.SourcePollInterval = "99ms" },
 		"SOURCE_LOOKBACKS":          func(s *Settings) { s.SourceLookbacks = "10m,999ms" },

@@ -7,7 +7,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
+	"github.com/teams-kafka/connector/offsets"
 	"github.com/teams-kafka/connector/sink"
+	"github.com/teams-kafka/connector/source"
 )
 
 // The outcomes of an item.
@@ -24,6 +26,9 @@ type Metrics struct {
 	items         *prometheus.CounterVec
 	outside       prometheus.Counter
 	latency       prometheus.Histogram
+	lateness      prometheus.Histogram
+	rungs         *prometheus.CounterVec
+	onTime        prometheus.Counter // of rungs
 	commits       *prometheus.CounterVec
 	commitSeconds prometheus.Histogram
 	sessions      *prometheus.CounterVec
@@ -51,6 +56,15 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Help:    "From a version's last modification to the commit that made it visible in Kafka.",
 			Buckets: prometheus.ExponentialBuckets(0.5, 2.5, 16),
 		}),
+		lateness: f.NewHistogram(prometheus.HistogramOpts{
+			Name:    "teams_connector_late_arrival_seconds",
+			Help:    "For versions first seen by looking back: how far they lie before what had been read. At least so late did they become visible.",
+			Buckets: []float64{1, 10, 60, 300, 600, 1800, 3600, 7200, 21600, 43200, 86400, 129600, 172800},
+		}),
+		rungs: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "teams_connector_rung_needed_total",
+			Help: "Versions written, by the shortest rung of the lookback ladder that would have caught them (none: no looking back was needed; longer: the whole ladder was too short, an outage for instance).",
+		}, []string{"rung"}),
 		commits: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "teams_connector_commits_total",
 			Help: "Transactions that held anything, by outcome (ok, failed).",
@@ -88,6 +102,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	for _, outcome := range []string{outcomeWritten, outcomeSeen, outcomeSuperseded, outcomeDeadLetter, outcomeExcluded} {
 		m.items.WithLabelValues(outcome)
 	}
+	m.onTime = m.rungs.WithLabelValues("none")
 	for _, outcome := range []string{"ok", "failed"} {
 		m.commits.WithLabelValues(outcome)
 	}
@@ -95,6 +110,25 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 }
 
 func (m *Metrics) item(outcome string) { m.items.WithLabelValues(outcome).Inc() }
+
+// late records by what a version was caught: its time and the instant up to which its user had been read
+// before, in milliseconds, 0 in the first window, where nothing is late.
+func (m *Metrics) late(l source.Ladder, version, readBefore int64) {
+	if readBefore == 0 {
+		return
+	}
+	late := readBefore - version
+	if late <= 0 {
+		m.onTime.Inc()
+		return
+	}
+	m.lateness.Observe(float64(late) / 1000)
+	name := "longer"
+	if rung, ok := l.Catching(time.Duration(late) * time.Millisecond); ok {
+		name = offsets.FormatDuration(rung)
+	}
+	m.rungs.WithLabelValues(name).Inc()
+}
 
 func (m *Metrics) index(x *sink.Index) {
 	m.indexSize.Set(float64(x.Len()))

@@ -29,8 +29,12 @@ type session struct {
 	mu         sync.Mutex
 	index      *sink.Index
 	converter  transform.Converter
-	dirty      map[string]offsets.Position // finished since the last commit
-	positions  map[string]offsets.Position // of all users, for the horizon
+	dirty      map[string]offsets.Position // changed since the last commit
+	positions  map[string]offsets.Position // of all users that have one
+	resting    map[string]bool             // those of them who are not polled
+	forgotten  []string                    // users whose positions end with the next commit
+	discovered bool                        // a discovery has succeeded
+	doubted    int                         // discoveries in a row that were not believed
 	records    int                         // since the last commit
 	times      []int64                     // of the versions written since the last commit
 	letters    int                         // dead letters since the last commit,
@@ -58,27 +62,26 @@ func newSession(ctx context.Context, cfg Config, log *slog.Logger) (s *session, 
 		return nil, err
 	}
 	s = &session{
-		cfg:       cfg,
-		log:       log,
-		writer:    writer,
-		index:     sink.NewIndex(cfg.Tenant, cfg.IndexMaxEntries),
-		dirty:     make(map[string]offsets.Position),
-		positions: make(map[string]offsets.Position),
-		full:      make(chan struct{}, 1),
+		cfg:     cfg,
+		log:     log,
+		writer:  writer,
+		index:   sink.NewIndex(cfg.Tenant, cfg.IndexMaxEntries),
+		dirty:   make(map[string]offsets.Position),
+		resting: make(map[string]bool),
+		full:    make(chan struct{}, 1),
 	}
 	for _, loser := range stored.Losers {
 		writer.WritePosition(loser)
 	}
 	now := time.Now()
-	for _, user := range cfg.Users {
-		p, known := stored.Positions[user]
-		if !known {
-			// Written at once, so that a relative start stays where it was if the process
-			// dies before the first slice is done.
-			p = offsets.Position{Start: cfg.Start.Resolve(now)}
-			s.dirty[user] = p
+	s.positions = stored.Positions
+	for user, p := range s.positions {
+		if p.Removed != 0 && s.drained(p) {
+			s.resting[user] = true
 		}
-		s.positions[user] = p
+	}
+	if err := s.discover(ctx); ctx.Err() != nil {
+		return nil, err
 	}
 
 	since := s.horizon(now)
@@ -89,21 +92,30 @@ func newSession(ctx context.Context, cfg Config, log *slog.Logger) (s *session, 
 	cfg.Metrics.rebuild(rebuilt, s.index)
 	log.Info("index is rebuilt from the topic", "records", rebuilt.Records, "foreign", rebuilt.Foreign,
 		"messages", s.index.Len(), "since", since.UTC(), "seconds", rebuilt.Seconds,
-		"users", len(cfg.Users), "positions", len(stored.Positions))
+		"positions", len(s.positions))
 
 	s.poller = source.NewPoller(source.PollerConfig{
 		Client: cfg.Client, Ladder: cfg.Ladder, Query: cfg.Query, PageSize: cfg.PageSize,
 		Settle: cfg.Settle, InFlight: cfg.InFlight,
 		Deliver: s.deliver, Log: log, Metrics: cfg.SourceMetrics,
-	}, s.positions)
+	}, s.polled())
 	return s, nil
 }
 
-// horizon is the oldest instant that any window can still ask for, at most IndexHorizon back.
+// horizon is the oldest instant that any window can still ask for, at most IndexHorizon back. Who is parked
+// or not polled at all does not hold it: when such a user is read again, deliver reaches back.
 func (s *session) horizon(now time.Time) time.Time {
 	oldest := now.UnixMilli()
-	for _, p := range s.positions {
-		oldest = min(oldest, s.cfg.Ladder.Oldest(p))
+	idle := make(map[string]bool)
+	if s.poller != nil {
+		for _, parked := range s.poller.Status().Parked {
+			idle[parked.User] = true
+		}
+	}
+	for user, p := range s.positions {
+		if !s.resting[user] && !idle[user] {
+			oldest = min(oldest, s.cfg.Ladder.Oldest(p))
+		}
 	}
 	return time.UnixMilli(max(oldest, now.Add(-s.cfg.IndexHorizon).UnixMilli()))
 }
@@ -115,6 +127,7 @@ func (s *session) run(ctx context.Context) error {
 	group, running := errgroup.WithContext(ctx)
 	group.Go(func() error { return s.poller.Run(running) })
 	group.Go(func() error { return s.commitLoop(running) })
+	group.Go(func() error { return s.discoverLoop(running) })
 	err := group.Wait()
 	if err != nil && ctx.Err() == nil {
 		return err
@@ -176,6 +189,10 @@ func (s *session) commit(ctx context.Context) error {
 		key := offsets.Key{Connector: s.cfg.Name, Tenant: s.cfg.Tenant, User: user}
 		s.writer.WritePosition(offsets.Record(s.cfg.Writer.Topics.Offsets, key, p))
 	}
+	for _, user := range s.forgotten {
+		key := offsets.Key{Connector: s.cfg.Name, Tenant: s.cfg.Tenant, User: user}
+		s.writer.WritePosition(&kgo.Record{Topic: s.cfg.Writer.Topics.Offsets, Key: key.Bytes()})
+	}
 	began := time.Now()
 	if err := s.writer.Commit(ctx); err != nil {
 		s.cfg.Metrics.committed("failed", nil, time.Since(began))
@@ -188,6 +205,7 @@ func (s *session) commit(ctx context.Context) error {
 		s.log.Warn("items went to the dead letters", "items", s.letters, "last", s.lastLetter)
 	}
 	clear(s.dirty)
+	s.forgotten = nil
 	s.records, s.times, s.letters = 0, s.times[:0], 0
 	return nil
 }
@@ -202,14 +220,18 @@ func (s *session) deliver(ctx context.Context, d source.Delivery) error {
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if _, known := s.positions[d.User]; !known || s.resting[d.User] {
+		return source.ErrRemoved
+	}
 	for i := range items {
 		if err := s.admit(ctx, &items[i], d); err != nil {
 			return err
 		}
 	}
 	if d.Position != nil {
-		s.dirty[d.User] = *d.Position
-		s.positions[d.User] = *d.Position
+		next := *d.Position
+		next.Listed, next.Removed = s.positions[d.User].Listed, s.positions[d.User].Removed
+		s.positions[d.User], s.dirty[d.User] = next, next
 	}
 	if s.records >= s.cfg.CommitRecords {
 		select {
@@ -268,6 +290,7 @@ func (s *session) admit(ctx context.Context, it *item, d source.Delivery) error 
 	}
 	s.index.Put(key, it.identity.Version)
 	m.item(outcomeWritten)
+	m.late(s.cfg.Ladder, it.identity.Version.Time, d.ReadBefore)
 	s.records++
 	s.times = append(s.times, it.identity.Version.Time)
 	return nil

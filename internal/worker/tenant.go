@@ -27,13 +27,17 @@ type Config struct {
 	// Name is the connector's name, Tenant the tenant id.
 	Name, Tenant string
 
-	Client   *source.Client
-	Ladder   source.Ladder
-	Query    source.Query
-	Users    []string
-	Start    Start
-	PageSize int
-	InFlight int
+	Client *source.Client
+	Ladder source.Ladder
+	Query  source.Query
+	// Directory says who is polled. It is asked every UsersRefresh; the position of who is no longer
+	// found is kept for UsersRetention.
+	Directory      *source.Directory
+	UsersRefresh   time.Duration
+	UsersRetention time.Duration
+	Start          Start
+	PageSize       int
+	InFlight       int
 	// Settle is how far windows stay behind the clocks.
 	Settle time.Duration
 
@@ -175,6 +179,6 @@ func (t *Tenant) once(ctx context.Context) error {
 		return err
 	}
 	t.enter(Polling, s, nil)
-	t.log.Info("polling", "users", len(t.cfg.Users), "interval", t.cfg.Ladder.Interval())
+	t.log.Info("polling", "users", len(s.polled()), "interval", t.cfg.Ladder.Interval())
 	return s.run(ctx)
 }
