@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // authorize checks the bearer token of a request. It returns the token, or what to refuse the request with.
@@ -63,16 +64,13 @@ func (s *Server) access(x *exchange, user uint32, req *messagesRequest) *graphEr
 	if refused := role(x.token, "Chat.Read.All", "Chat.ReadWrite.All"); refused != nil {
 		return refused
 	}
-	switch lot, a := toUnit(mix(s.cfg.Seed, purposeAccess, uint64(user))), &x.cfg.Access; {
-	case lot < a.Forbidden:
-		return &errForbidden
-	case lot < a.Forbidden+a.Unlicensed:
-		return &errUnlicensed
-	case lot < a.Forbidden+a.Unlicensed+a.NoMailbox:
-		return &errNoUser
+	if refused := s.unreadable(x.cfg, user); refused != nil {
+		return refused
 	}
 	payment := graphError{status: http.StatusPaymentRequired, code: "PaymentRequired"}
 	switch x.cfg.Access.Payment {
+	case "subscription":
+		payment.message = "To call this API, the app must be associated with an Azure subscription, see https://aka.ms/teams-api-payment-requirements for details."
 	case "license":
 		payment.message = "To call this API, the user needs a valid license to access this API."
 	case "tenant":
@@ -86,4 +84,23 @@ func (s *Server) access(x *exchange, user uint32, req *messagesRequest) *graphEr
 		return nil
 	}
 	return &payment
+}
+
+// mailboxOutlives is how long a deleted user's messages can still be exported. Source: the Teams export documentation.
+const mailboxOutlives = 30 * 24 * time.Hour
+
+// unreadable says why nobody may read a user's mailbox, nil if an application with the right role may.
+func (s *Server) unreadable(cfg *Config, user uint32) *graphError {
+	if removed, ok := s.removed.Load(user); ok && s.graphNow().Sub(removed.(time.Time)) >= mailboxOutlives {
+		return &errNoUser
+	}
+	switch lot, a := toUnit(mix(s.cfg.Seed, purposeAccess, uint64(user))), &cfg.Access; {
+	case lot < a.Forbidden:
+		return &errForbidden
+	case lot < a.Forbidden+a.Unlicensed:
+		return &errUnlicensed
+	case lot < a.Forbidden+a.Unlicensed+a.NoMailbox:
+		return &errNoUser
+	}
+	return nil
 }

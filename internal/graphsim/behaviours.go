@@ -73,6 +73,7 @@ func (c *Config) behaviours() []behaviour {
 		{"quirk-empty-page", "a page without items, with a link", &q.EmptyPage},
 		{"quirk-short-page", "a page with fewer items than asked for, with a link", &q.ShortPage},
 		{"quirk-duplicates", "the next page repeats items of this one", &q.Duplicates},
+		{"quirk-early-end", "a page without a link although the folder goes on", &q.EarlyEnd},
 		{"quirk-looping-link", "per window: the last page links to itself for a while", &q.LoopingLink},
 		{"quirk-foreign-link", "a link leads to another host", &q.ForeignLink},
 		{"quirk-stale-token", "a skiptoken is refused with 400", &q.StaleToken},
@@ -81,8 +82,10 @@ func (c *Config) behaviours() []behaviour {
 		{"quirk-skip-link", "links have $skip instead of $skiptoken", &q.SkipLink},
 		{"quirk-lagging-copy", "per copy: changes show later there, an older version after a newer one elsewhere", &q.LaggingCopy},
 		{"quirk-time-skew", "per copy: times some milliseconds apart under one etag", &q.TimeSkew},
+		{"quirk-lenient-filter", "one date bound alone, ge and le are taken instead of refused", &q.LenientFilter},
 		{"quirk-filter-created", "the window is applied to createdDateTime", &q.FilterCreated},
 		{"quirk-date-jitter", "the Date header is up to 5 s off", &q.DateJitter},
+		{"quirk-error-form", "an error's body says innererror, or has no message, or has its JSON in a string", &q.ErrorForm},
 		{"quirk-deleted-empty", "a deleted message has an empty body", &q.DeletedEmpty},
 
 		{"content-system", "system event messages, all 30 kinds", &n.System},

@@ -22,7 +22,7 @@ type Change struct {
 	// Do is "create", "edit", "react", "unreact", "delete", or "remove" and "restore" for users in the directory.
 	Do string `json:"do"`
 	// User is, for "create" without a chat, somebody whose first chat is taken; for "remove" and "restore" who it is about:
-	// a removed user is no longer listed, while the mailbox stays readable, as it does for 30 days.
+	// a removed user is in no listing but that of deleted users, while the mailbox stays readable for 30 days.
 	User string `json:"user,omitempty"`
 	// ChatID is the chat of the message.
 	ChatID string `json:"chatId,omitempty"`
@@ -82,7 +82,7 @@ func (s *Server) Apply(change Change) (Changed, error) {
 			return Changed{}, fmt.Errorf("%w: no user %q", ErrChange, change.User)
 		}
 		if change.Do == "remove" {
-			s.removed.Store(user, true)
+			s.removed.LoadOrStore(user, s.graphNow())
 		} else {
 			s.removed.Delete(user)
 		}

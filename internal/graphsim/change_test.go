@@ -198,7 +198,7 @@ func TestAccess_RefusalsPerTokenAndTenant(t *testing.T) {
 	token([]string{"Chat.ReadWrite.All"}, false)
 	refused(http.StatusOK, `"value"`)
 	c.token = good
-	for payment, words := range map[string]string{"license": "the user needs a valid license", "tenant": "tenant needs a valid license"} {
+	for payment, words := range map[string]string{"subscription": "must be associated with an Azure subscription", "license": "the user needs a valid license", "tenant": "tenant needs a valid license"} {
 		c.adjust(Settings{Payment: &payment})
 		refused(http.StatusPaymentRequired, words)
 	}

@@ -1,10 +1,6 @@
 package graphsim
 
-import (
-	"errors"
-	"fmt"
-	"time"
-)
+import "time"
 
 // Config says what tenant to simulate and how awkward Graph is about it. Zero numbers of people and things get the
 // defaults named at the field; zero rates mean that the behaviour is off. Defaults returns a Config with the
@@ -76,7 +72,7 @@ type History struct {
 type Lateness struct {
 	// Max is the longest delay, 0..24h. 0: everything is visible at once.
 	Max time.Duration
-	// Share of the copies that are late at all, in 0..1. Default 1 when Max is set.
+	// Share of the copies that are late at all, in 0..1. Default 1: to have none late, leave Max at 0.
 	Share float64
 	// Shape bends the distribution of the late ones: the delay is Max·u^Shape with u uniform in 0..1. 1 is uniform, larger
 	// numbers put most copies near zero with a long tail. Default 8. In 0.1..64.
@@ -150,6 +146,7 @@ type Quirks struct {
 	EmptyPage     float64 // no items, and a link
 	ShortPage     float64 // fewer items than $top, and a link
 	Duplicates    float64 // the next page begins before the end of this one
+	EarlyEnd      float64 // no link although the folder goes on
 	LoopingLink   float64 // per window and LoopFor: the last page links to itself
 	ForeignLink   float64 // the link leads to another host, which must never see the token
 	StaleToken    float64 // per request with a $skiptoken: 400
@@ -158,8 +155,10 @@ type Quirks struct {
 	SkipLink      float64 // the link has $skip instead of $skiptoken, the older form
 	LaggingCopy   float64 // per copy: changes of a message become visible LagFor later there
 	TimeSkew      float64 // per copy and version: lastModifiedDateTime is some milliseconds later, under the same etag
+	LenientFilter float64 // per request: one date bound alone, ge and le are taken
 	FilterCreated float64 // per request: the window is applied to createdDateTime instead
 	DateJitter    float64 // per response: the Date header is up to 5 s off
+	ErrorForm     float64 // per error answer: its body has another of the reported forms
 	DeletedEmpty  float64 // per deletion: the body of the deleted message is empty
 
 	// LoopFor is how long a looping link lasts. Default 30s.
@@ -181,10 +180,10 @@ type Access struct {
 	NoMailbox  float64 // share of users answered 404
 	// FederatedSubject is the subject whose federated assertions are accepted. Default system:serviceaccount:teams:connector.
 	FederatedSubject string
-	// Payment is the 402 to answer, as in the metered years: "" (none), "license", "tenant" or "evaluation".
+	// Payment is the 402 to answer, as in the metered years: "" (none), "subscription", "license", "tenant" or "evaluation".
 	Payment string
 	// EvaluationCapacity is how many messages are free with Payment "evaluation" when no model is given. Documented then:
-	// 500 a month.
+	// 500 a month. 0: none.
 	EvaluationCapacity int
 }
 
@@ -193,165 +192,4 @@ type Directory struct {
 	Disabled float64 // accounts that are disabled
 	Guests   float64 // users whose userType is Guest
 	NoPlan   float64 // users without a Teams plan
-}
-
-const (
-	defaultUsers      = 20
-	defaultMaxMembers = 6
-	defaultGroups     = 4
-	defaultReach      = 24 * time.Hour
-	defaultShape      = 8
-	defaultRetryAfter = 10 * time.Second
-	defaultSlowFor    = 2 * time.Second
-	defaultLoopFor    = 30 * time.Second
-	defaultSustained  = time.Minute
-	defaultCacheBytes = 64 << 20
-	defaultSubject    = "system:serviceaccount:teams:connector"
-	maxLateness       = 24 * time.Hour
-	maxSkewMillis     = 5
-)
-
-// Defaults returns the documented behaviour of Graph and a small tenant with 10 new messages per second. What follows
-// from other fields, such as Chats from Users, is still zero and is filled in by Start.
-func Defaults() Config {
-	return Config{
-		Seed:      1,
-		Rate:      10,
-		Edits:     0.15,
-		Reactions: 0.25,
-		Deletions: 0.05,
-		Lateness:  Lateness{Max: maxLateness, Share: 0.3, Shape: defaultShape},
-		Content: Content{
-			System: 0.05, HTML: 0.6, Attachments: 0.1, Mentions: 0.08, Violations: 0.01, Strangers: 0.12,
-			Unknown: 0.05, FineTimes: 0.02, NullModified: 0.01, Escapes: 0.05, Large: 0.002,
-		},
-		Limits:    Limits{PerSecond: 200, SustainedShare: 0.83, TopTimeout: 1000},
-		Quirks:    Quirks{NullLink: 0.25},
-		Directory: Directory{Disabled: 0.05, Guests: 0.05, NoPlan: 0.05},
-	}
-}
-
-func (c Config) withDefaults() Config {
-	if c.Address == "" {
-		c.Address = "127.0.0.1:0"
-	}
-	if c.Now == nil {
-		c.Now = time.Now
-	}
-	if c.Users == 0 {
-		c.Users = defaultUsers
-	}
-	if c.Chats == 0 {
-		c.Chats = 2 * c.Users
-	}
-	if c.MaxMembers == 0 {
-		c.MaxMembers = defaultMaxMembers
-	}
-	if c.Groups == 0 {
-		c.Groups = defaultGroups
-	}
-	if c.History.Reach == 0 {
-		c.History.Reach = defaultReach
-	}
-	if c.Lateness.Max > 0 && c.Lateness.Share == 0 {
-		c.Lateness.Share = 1
-	}
-	if c.Lateness.Shape == 0 {
-		c.Lateness.Shape = defaultShape
-	}
-	if c.Limits.SustainedOver == 0 {
-		c.Limits.SustainedOver = defaultSustained
-	}
-	if c.Faults.RetryAfter == 0 {
-		c.Faults.RetryAfter = defaultRetryAfter
-	}
-	if c.Faults.SlowFor == 0 {
-		c.Faults.SlowFor = defaultSlowFor
-	}
-	if c.Quirks.LoopFor == 0 {
-		c.Quirks.LoopFor = defaultLoopFor
-	}
-	if c.Quirks.LagFor == 0 {
-		c.Quirks.LagFor = max(c.Lateness.Max, 2*time.Second)
-	}
-	if c.Access.Roles == nil {
-		c.Access.Roles = []string{"Chat.Read.All", "User.Read.All", "GroupMember.Read.All"}
-	}
-	if c.Access.FederatedSubject == "" {
-		c.Access.FederatedSubject = defaultSubject
-	}
-	if c.CacheBytes == 0 {
-		c.CacheBytes = defaultCacheBytes
-	}
-	return c
-}
-
-// Validate names everything that is wrong, joined into one error.
-func (c Config) Validate() error {
-	c = c.withDefaults()
-	var wrong []error
-	complain := func(format string, args ...any) {
-		wrong = append(wrong, fmt.Errorf("graphsim: "+format, args...))
-	}
-	if c.Users < 1 || c.Users > 10_000_000 {
-		complain("Users is %d, must be 1..10000000", c.Users)
-	}
-	if c.Chats < 1 || c.Chats > 50_000_000 {
-		complain("Chats is %d, must be 1..50000000", c.Chats)
-	}
-	if c.MaxMembers < 2 || c.MaxMembers > 350 {
-		complain("MaxMembers is %d, must be 2..350", c.MaxMembers)
-	}
-	if c.Groups < 0 || c.Groups > 100_000 {
-		complain("Groups is %d, must be 0..100000", c.Groups)
-	}
-	if !(c.Rate >= 0 && c.Rate <= 1e6) {
-		complain("Rate is %v messages per second, must be 0..1000000", c.Rate)
-	}
-	for _, share := range []struct {
-		name  string
-		value float64
-	}{{"Edits", c.Edits}, {"Reactions", c.Reactions}, {"Deletions", c.Deletions}} {
-		if !(share.value >= 0 && share.value <= 10) {
-			complain("%s is %v per message, must be 0..10", share.name, share.value)
-		}
-	}
-	if c.History.Messages < 0 || c.History.Messages > 1<<30 {
-		complain("History.Messages is %d, must be 0..%d", c.History.Messages, 1<<30)
-	}
-	if c.History.Reach < 0 {
-		complain("History.Reach is %s, must not be negative", c.History.Reach)
-	}
-	if c.Lateness.Max < 0 || c.Lateness.Max > maxLateness {
-		complain("Lateness.Max is %s, must be 0..24h: Graph documents no longer delay", c.Lateness.Max)
-	}
-	if !(c.Lateness.Share >= 0 && c.Lateness.Share <= 1) {
-		complain("Lateness.Share is %v, must be 0..1", c.Lateness.Share)
-	}
-	if !(c.Lateness.Shape >= 0.1 && c.Lateness.Shape <= 64) {
-		complain("Lateness.Shape is %v, must be 0.1..64", c.Lateness.Shape)
-	}
-	if c.Limits.PerSecond < 0 || c.Limits.TopTimeout < 0 || c.Limits.SustainedOver < time.Second {
-		complain("Limits: PerSecond and TopTimeout must not be negative, SustainedOver must be at least 1s")
-	}
-	if !(c.Limits.SustainedShare >= 0 && c.Limits.SustainedShare <= 1) {
-		complain("Limits.SustainedShare is %v, must be 0..1", c.Limits.SustainedShare)
-	}
-	if c.Faults.RetryAfter < 0 || c.Faults.SlowFor < 0 || c.Quirks.LoopFor < 0 || c.Quirks.LagFor < 0 || c.Access.TokenLifetime < 0 {
-		complain("RetryAfter, SlowFor, LoopFor, LagFor and TokenLifetime must not be negative")
-	}
-	switch c.Access.Payment {
-	case "", "license", "tenant", "evaluation":
-	default:
-		complain("Access.Payment is %q, must be empty, license, tenant or evaluation", c.Access.Payment)
-	}
-	for _, b := range c.behaviours() {
-		if !(*b.rate >= 0 && *b.rate <= 1) {
-			complain("rate of %s is %v, must be 0..1", b.name, *b.rate)
-		}
-	}
-	if sum := c.Faults.sum(); sum > 1 {
-		complain("the rates of the faults add up to %v, must be at most 1", sum)
-	}
-	return errors.Join(wrong...)
 }

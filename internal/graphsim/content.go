@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-var subjects = [...]string{"Minutes", "Re: budget Q3", "¿Mañana?", "Вопрос", "Wichtig: Umzug"}
+var subjects = [...]string{"", "Minutes", "Re: budget Q3", "¿Mañana?", "Вопрос", "Wichtig: Umzug"}
 
 // The vocabularies texts are made of. Some are written from right to left, some lie beyond the basic plane.
 var vocabularies = [...][]string{
@@ -168,7 +168,7 @@ func (r renderer) appendUnknown(b []byte, index uint32) []byte {
 	case 3:
 		return append(b, `,"futureObject":{"a":[1,{"b":null}],"c":"d"}`...)
 	case 4:
-		return append(b, `,"futureList":[],"isDeleted":false`...)
+		return append(b, `,"futureList":[],"deleted":false,"isDeleted":false`...)
 	default:
 		return append(b, `,"tenantId":null`...)
 	}

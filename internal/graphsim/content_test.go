@@ -70,7 +70,7 @@ func TestContent_IsAsVariedAsPublished(t *testing.T) {
 		`"visibleHistoryStartDateTime":"0001-01-01T00:00:00Z"`, `"lastModifiedDateTime":null`, `"lastEditedDateTime":"2026`, `"deletedDateTime":"2026`,
 		`"policyViolation":\{"dlpAction":"blockAccess"`, `"dlpAction":"notifySender,blockAccess"`, `"body":\{"contentType":"text","content":""\}`,
 		`"reactionType":"custom"`, `"reactionType":"like"`, `"actions":"reactionAdded"`, `"actions":"reactionRemoved"`,
-		`"importance":"urgent"`, `"subject":"[^"]`, `Duration":"PT\d+M[\d.]+S"`, `"displayName":null`, `"conversationMemberRoles":\[\]`,
+		`"importance":"urgent"`, `"subject":"[^"]`, `"subject":""`, `"conversation":null\},"body"`, `"tenantId":"`, `"deleted":false`, `Duration":"PT\d+M[\d.]+S"`, `"displayName":null`, `"conversationMemberRoles":\[\]`,
 		`"mentioned":\{"application":\{`, `"conversationIdentityType":"team"`, `"conversationIdentityType":"channel"`, `"conversationIdentityType":"chat"`, `"tag":\{"id"`,
 		`"onBehalfOf":null`, `"onBehalfOf":\{`, `"@microsoft.graph.tips"`, `9007199254740993`, `"@odata.type":"#microsoft.graph.teamworkUserIdentity"`,
 		`<attachment id=`, `<at id=`, `<emoji `, `<customemoji `, `hostedContents`, `schema\.skype\.com/Reply`, `&nbsp;`, `\\ud83`, `🎉`, `الاجتماع`, `הפגישה`, `\\n<ul>`,

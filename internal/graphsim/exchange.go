@@ -19,8 +19,8 @@ type exchange struct {
 	fault     fault
 	instance  string // the client process; empty if it does not say
 	requestID string
-	buffer    []byte // room for the body
-	waitFor   time.Duration
+	buffer    []byte    // room for the body
+	waitUntil time.Time // by Config.Now: the end of the wait this answer tells the client; zero if it tells none
 	token     accessToken
 }
 
@@ -29,8 +29,9 @@ const jsonType = "application/json;odata.metadata=minimal;odata.streaming=true;I
 
 var buffers = sync.Pool{New: func() any { return new([]byte) }}
 
-// hold makes the answer tell the client to wait.
-func (x *exchange) hold(wait time.Duration) { x.waitFor = wait }
+// hold notes the wait that the answer tells the client. It begins now: a client may count it from the first byte of the
+// answer, so counting it from the last one would call a punctual client early.
+func (x *exchange) hold(wait time.Duration) { x.waitUntil = x.s.cfg.Now().Add(wait) }
 
 func (x *exchange) fail(e graphError) {
 	h := x.w.Header()
@@ -38,20 +39,24 @@ func (x *exchange) fail(e graphError) {
 		h[name] = values
 	}
 	x.fault = noFault
-	client := x.r.Header.Get("client-request-id")
-	if client == "" {
-		client = x.requestID
+	body := e.body(x.s.graphNow(), x.requestID, x.clientRequestID())
+	if x.dice.chance(x.cfg.Quirks.ErrorForm) {
+		body = e.disguised(x.dice.below(errorForms), x.s.graphNow(), x.requestID, x.clientRequestID())
 	}
-	x.send(e.status, "application/json", e.body(x.s.graphNow(), x.requestID, client))
+	x.send(e.status, "application/json", body)
+}
+
+// clientRequestID is the client's own id of the request, or else Graph's.
+func (x *exchange) clientRequestID() string {
+	if id := x.r.Header.Get("client-request-id"); id != "" {
+		return id
+	}
+	return x.requestID
 }
 
 // send writes the answer, spoiled by the request's fault if there is one.
 func (x *exchange) send(status int, contentType string, body []byte) {
 	s, h := x.s, x.w.Header()
-	client := x.r.Header.Get("client-request-id")
-	if client == "" {
-		client = x.requestID
-	}
 	date := s.graphNow()
 	if x.dice.chance(x.cfg.Quirks.DateJitter) {
 		date = date.Add(time.Duration((x.dice.unit()*10 - 5) * float64(time.Second)))
@@ -61,7 +66,7 @@ func (x *exchange) send(status int, contentType string, body []byte) {
 	h.Set("Cache-Control", "private")
 	h.Set("Strict-Transport-Security", "max-age=31536000")
 	h.Set("request-id", x.requestID)
-	h.Set("client-request-id", client)
+	h.Set("client-request-id", x.clientRequestID())
 	h.Set("x-ms-ags-diagnostic", `{"ServerInfo":{"DataCenter":"Simulated","Slice":"E","Ring":"0","ScaleUnit":"000","RoleInstance":"GRAPHSIM"}}`)
 	outcome := strconv.Itoa(status)
 	switch x.fault {
@@ -86,10 +91,9 @@ func (x *exchange) send(status int, contentType string, body []byte) {
 		// A failed write means that the client has gone, which is its own business.
 		_, _ = x.w.Write(body)
 	}
-	if x.waitFor > 0 {
+	if !x.waitUntil.IsZero() {
 		_ = http.NewResponseController(x.w).Flush()
-		now := s.cfg.Now()
-		s.stats.held(x.instance, now, now.Add(x.waitFor))
+		s.stats.held(x.instance, s.cfg.Now(), x.waitUntil)
 	}
 }
 

@@ -83,8 +83,9 @@ func (x *exchange) failWithFault() bool {
 		x.hold(wait)
 		x.fail(errTooMany.with("Retry-After", fmt.Sprintf("%.3f", wait.Seconds())))
 	case throttleDate:
-		until := s.graphNow().Add(wait + time.Second - 1).Truncate(time.Second)
-		x.hold(until.Sub(s.graphNow()))
+		now := s.graphNow()
+		until := now.Add(wait + time.Second - 1).Truncate(time.Second)
+		x.hold(until.Sub(now))
 		x.fail(errTooMany.with("Retry-After", until.UTC().Format(http.TimeFormat)))
 	case throttleSilent:
 		x.fail(errTooMany)

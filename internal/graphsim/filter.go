@@ -63,9 +63,10 @@ func (g *clauseGroup) matches(s sender, system bool) bool {
 //	group   = clause *("or" clause)
 //
 // with parentheses anywhere an expression may stand. "(group) and dates" may also be written "dates and (group)".
-// Everything else, one bound alone and ge or le included, is errFilter. Without dates the window is unbounded.
-func parseFilter(text string) (window, *clauseGroup, error) {
-	p := filterParser{rest: text}
+// Everything else, one bound alone and ge or le included, is errFilter. Without dates the window is unbounded. A lenient
+// service takes one bound alone, ge and le as well.
+func parseFilter(text string, lenient bool) (window, *clauseGroup, error) {
+	p := filterParser{rest: text, lenient: lenient}
 	p.advance()
 	root, err := p.disjunction(0)
 	if err != nil {
@@ -78,11 +79,18 @@ func parseFilter(text string) (window, *clauseGroup, error) {
 	var lower, upper int
 	for _, term := range root.flatten(joinAnd, nil) {
 		if term.join == leaf && term.field == fieldModified {
-			if term.operator == "gt" {
+			switch term.operator { // the window's bounds are exclusive
+			case "gt":
 				win.from = term.ticks
 				lower++
-			} else {
+			case "ge":
+				win.from = term.ticks - 1
+				lower++
+			case "lt":
 				win.to = term.ticks
+				upper++
+			case "le":
+				win.to = term.ticks + 1
 				upper++
 			}
 			continue
@@ -99,7 +107,7 @@ func parseFilter(text string) (window, *clauseGroup, error) {
 			group.text += c.field + " " + c.operator + " " + c.value + "\n"
 		}
 	}
-	if lower != upper || lower > 1 {
+	if lower > 1 || upper > 1 || lower != upper && !lenient {
 		return always, nil, errFilter
 	}
 	return win, group, nil
@@ -133,8 +141,9 @@ func (e *expression) flatten(join joinKind, list []*expression) []*expression {
 }
 
 type filterParser struct {
-	rest  string
-	token string // the current token; empty at the end
+	rest    string
+	token   string // the current token; empty at the end
+	lenient bool
 }
 
 // maxDepth bounds nesting.
@@ -187,7 +196,12 @@ func (p *filterParser) primary(depth int) (*expression, error) {
 	if e.field == fieldModified {
 		var ok bool
 		e.ticks, ok = parseInstant(literal)
-		if !ok || e.operator != "gt" && e.operator != "lt" {
+		switch {
+		case !ok:
+			return nil, errFilter
+		case e.operator == "gt" || e.operator == "lt":
+		case p.lenient && (e.operator == "ge" || e.operator == "le"):
+		default:
 			return nil, errFilter
 		}
 		return e, nil

@@ -40,7 +40,7 @@ func TestFilter_Grammar(t *testing.T) {
 		"messageType eq 'systemEventMessage'":                                                                   {always, 1},
 		"lastModifiedDateTime gt 2019-11-01T00:00:00Z and lastModifiedDateTime lt 2019-11-01T00:00:00.0000001Z": {window{15725664000000000, 15725664000000001}, 0},
 	} {
-		win, group, err := parseFilter(filter)
+		win, group, err := parseFilter(filter, false)
 		clauses := 0
 		if group != nil {
 			clauses = len(group.any)
@@ -72,7 +72,7 @@ func TestFilter_Grammar(t *testing.T) {
 		"from/user/id eq ''0b4f1cf6-54c8-4820-bbb7-2a1f4257ade5''", "from/user/displayName eq 'Ada'", "messageType eq 'systemEventMessage", "'", "('",
 		strings.Repeat("(", maxDepth+2) + someDates + strings.Repeat(")", maxDepth+2),
 	} {
-		if _, _, err := parseFilter(filter); !errors.Is(err, errFilter) {
+		if _, _, err := parseFilter(filter, false); !errors.Is(err, errFilter) {
 			t.Errorf("%s: %v, want it refused", filter, err)
 		}
 	}
@@ -152,7 +152,7 @@ func FuzzParseFilter(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		win, group, err := parseFilter(text)
+		win, group, err := parseFilter(text, false)
 		if err != nil {
 			if !errors.Is(err, errFilter) || win != always || group != nil {
 				t.Errorf("%v %v %v", win, group, err)
@@ -160,7 +160,7 @@ func FuzzParseFilter(f *testing.F) {
 			return
 		}
 		// What is accepted is accepted again in parentheses, and means the same.
-		again, sameGroup, err := parseFilter("( " + text + " )")
+		again, sameGroup, err := parseFilter("( "+text+" )", false)
 		if err != nil || again != win || sameGroup.String() != group.String() {
 			t.Errorf("%q in parentheses: %v", text, err)
 		}

@@ -1,6 +1,7 @@
 package graphsim
 
 import (
+	"bytes"
 	"net/http"
 	"time"
 )
@@ -10,7 +11,9 @@ import (
 type graphError struct {
 	status        int
 	code, message string
-	header        http.Header
+	// inner are further members of the inner error, each as `"name":"value",`.
+	inner  string
+	header http.Header
 }
 
 func (e graphError) with(name, value string) graphError {
@@ -24,23 +27,42 @@ func (e graphError) with(name, value string) graphError {
 }
 
 var (
-	badRequest        = graphError{status: http.StatusBadRequest, code: "BadRequest"}
-	errBadFilter      = graphError{status: http.StatusBadRequest, code: "BadRequest", message: "Invalid $filter query."}
-	errBadToken       = graphError{status: http.StatusBadRequest, code: "BadRequest", message: "Invalid continuation token"}
-	errUnsupported    = graphError{status: http.StatusNotFound, code: "NotFound", message: "Requested API is not supported. Please check the path."}
-	errNoUser         = graphError{status: http.StatusNotFound, code: "NotFound", message: "Resource not found."}
-	errNoToken        = graphError{status: http.StatusUnauthorized, code: "InvalidAuthenticationToken", message: "Access token is empty."}
-	errUnknownToken   = graphError{status: http.StatusUnauthorized, code: "InvalidAuthenticationToken", message: "Access token validation failure. Invalid signature."}
-	errExpiredToken   = graphError{status: http.StatusUnauthorized, code: "InvalidAuthenticationToken", message: "Lifetime validation failed, the token is expired."}
-	errRevokedToken   = graphError{status: http.StatusUnauthorized, code: "InvalidAuthenticationToken", message: "Continuous access evaluation resulted in challenge with result: InteractionRequired and code: TokenIssuedBeforeRevocationTimestamp"}
-	errNoRoles        = graphError{status: http.StatusForbidden, code: "Forbidden", message: "No authorization information present on the request."}
-	errForbidden      = graphError{status: http.StatusForbidden, code: "Forbidden", message: "Forbidden"}
-	errUnlicensed     = graphError{status: http.StatusForbidden, code: "Forbidden", message: "Failed to get license information for the user. Ensure user has a valid Office365 license assigned to them."}
-	errDelegated      = graphError{status: http.StatusPreconditionFailed, code: "PreconditionFailed", message: "Requested API is not supported in delegated context"}
-	errTooMany        = graphError{status: http.StatusTooManyRequests, code: "TooManyRequests", message: "Please retry again later."}
+	badRequest      = graphError{status: http.StatusBadRequest, code: "BadRequest"}
+	errBadFilter    = graphError{status: http.StatusBadRequest, code: "BadRequest", message: "Invalid $filter query."}
+	errBadToken     = graphError{status: http.StatusBadRequest, code: "BadRequest", message: "Invalid continuation token"}
+	errUnsupported  = graphError{status: http.StatusNotFound, code: "NotFound", message: "Requested API is not supported. Please check the path."}
+	errNoUser       = graphError{status: http.StatusNotFound, code: "NotFound", message: "Resource not found."}
+	errNoToken      = graphError{status: http.StatusUnauthorized, code: "InvalidAuthenticationToken", message: "Access token is empty."}
+	errUnknownToken = graphError{status: http.StatusUnauthorized, code: "InvalidAuthenticationToken", message: "Access token validation failure. Invalid signature."}
+	errExpiredToken = graphError{status: http.StatusUnauthorized, code: "InvalidAuthenticationToken", message: "Lifetime validation failed, the token is expired."}
+	errRevokedToken = graphError{status: http.StatusUnauthorized, code: "InvalidAuthenticationToken", message: "Continuous access evaluation resulted in challenge with result: InteractionRequired and code: TokenIssuedBeforeRevocationTimestamp"}
+	errNoRoles      = graphError{status: http.StatusForbidden, code: "Forbidden", message: "No authorization information present on the request."}
+	errForbidden    = graphError{status: http.StatusForbidden, code: "Forbidden", message: "Forbidden"}
+	errUnlicensed   = graphError{status: http.StatusForbidden, code: "Forbidden", message: "Failed to get license information for the user. Ensure user has a valid Office365 license assigned to them."}
+	errDelegated    = graphError{status: http.StatusPreconditionFailed, code: "PreconditionFailed", message: "Requested API is not supported in delegated context"}
+	errTooMany      = graphError{
+		status: http.StatusTooManyRequests, code: "TooManyRequests", message: "Please retry again later.",
+		inner: `"code":"429","message":"Please retry after","status":"429",`,
+	}
 	errMethod         = graphError{status: http.StatusMethodNotAllowed, code: "BadRequest", message: "Specified HTTP method is not allowed for the request target."}
 	errGatewayTimeout = graphError{status: http.StatusGatewayTimeout, code: "UnknownError"}
 )
+
+// disguised is the error in one of the other forms in which bodies were reported; the status and the headers stay.
+func (e graphError) disguised(form int, now time.Time, requestID, clientRequestID string) []byte {
+	plain := e.body(now, requestID, clientRequestID)
+	switch form {
+	case 0:
+		return bytes.Replace(plain, []byte(`"innerError"`), []byte(`"innererror"`), 1)
+	case 1:
+		return graphError{code: "UnknownError"}.body(now, requestID, clientRequestID)
+	default: // a document within a string
+		return graphError{code: "UnknownError", message: string(plain)}.body(now, requestID, clientRequestID)
+	}
+}
+
+// errorForms is how many forms disguised knows.
+const errorForms = 3
 
 // body renders the error with its inner error, whose date has no zone, as in Graph's answers.
 func (e graphError) body(now time.Time, requestID, clientRequestID string) []byte {
@@ -48,7 +70,9 @@ func (e graphError) body(now time.Time, requestID, clientRequestID string) []byt
 	b = appendString(b, e.code, false)
 	b = append(b, `,"message":`...)
 	b = appendString(b, e.message, false)
-	b = append(b, `,"innerError":{"date":"`...)
+	b = append(b, `,"innerError":{`...)
+	b = append(b, e.inner...)
+	b = append(b, `"date":"`...)
 	b = now.UTC().AppendFormat(b, "2006-01-02T15:04:05")
 	b = append(b, `","request-id":`...)
 	b = appendString(b, requestID, false)

@@ -78,16 +78,20 @@ type Showing struct {
 	Time int64 `json:"time,omitempty"`
 }
 
-// WriteLedger writes the ledger as JSON lines: first every version that was shown, then the newest visible version of
-// each message of which that version was never shown. It does not stop the simulator; showings that happen meanwhile
+// WriteLedger writes the ledger as JSON lines: first every version that was shown, then the newest version of each message
+// that is visible in a mailbox which can be read, if it was never shown. It does not stop the simulator; showings that happen meanwhile
 // are left out.
 func (s *Server) WriteLedger(w io.Writer) error {
 	m := s.model
 	m.mu.Lock()
 	m.advance(s.graphMillis())
 	book := ledger{chunks: slices.Clone(m.ledger.chunks), length: m.ledger.length}
-	newest := make([]uint32, len(m.messages)) // the newest version that is visible anywhere
+	newest := make([]uint32, len(m.messages)) // the newest version that a client can see anywhere
+	cfg := s.settings.Load()
 	for i := range m.mailboxes {
+		if s.unreadable(cfg, uint32(i)) != nil {
+			continue
+		}
 		for _, c := range m.mailboxes[i].copies {
 			if deleted := m.messages[c.message].deletedAt(c.seq); deleted != 0 && deleted+purgeAfter <= m.now {
 				continue

@@ -16,7 +16,7 @@ const maxEmptyPages = 3
 // getAllMessages answers GET /users/{id}/chats/getAllMessages.
 func (s *Server) getAllMessages(x *exchange, user uint32) {
 	quirks := &x.cfg.Quirks
-	req, refused := parseMessagesQuery(x.r.URL.RawQuery, quirks.SkipLink > 0)
+	req, refused := parseMessagesQuery(x.r.URL.RawQuery, tolerance{skip: quirks.SkipLink > 0, filter: x.dice.chance(quirks.LenientFilter)})
 	if refused != nil {
 		x.fail(*refused)
 		return
@@ -55,6 +55,7 @@ func (s *Server) getAllMessages(x *exchange, user uint32) {
 	}
 	link := ""
 	switch {
+	case p.more && x.dice.chance(quirks.EarlyEnd):
 	case p.more:
 		link = req.nextLink(s.url, s.model.userIDs[user].String(), next)
 	case s.loops(quirks, user, req.win):

@@ -25,9 +25,15 @@ type messagesRequest struct {
 	bareLink, skipLink bool // quirks of the link to come
 }
 
+// tolerance is what the service takes beyond what is documented.
+type tolerance struct {
+	skip   bool // $skip, which is in the older form of its own links
+	filter bool // one date bound alone, ge and le
+}
+
 // parseMessagesQuery reads a query string. Options beside $top and $filter are refused, those without a dollar sign
 // are ignored, as OData says.
-func parseMessagesQuery(raw string, skipAllowed bool) (*messagesRequest, *graphError) {
+func parseMessagesQuery(raw string, takes tolerance) (*messagesRequest, *graphError) {
 	refuse := func(message string) *graphError {
 		e := badRequest
 		e.message = message
@@ -62,7 +68,7 @@ func parseMessagesQuery(raw string, skipAllowed bool) (*messagesRequest, *graphE
 				return nil, &e
 			}
 			req.token, req.paged = token, true
-		case name == "$skip" && skipAllowed:
+		case name == "$skip" && takes.skip:
 			n, err := strconv.Atoi(value)
 			if err != nil || n < 0 {
 				return nil, refuse("Invalid value '" + value + "' for $skip query option found.")
@@ -83,7 +89,7 @@ func parseMessagesQuery(raw string, skipAllowed bool) (*messagesRequest, *graphE
 		return nil, &e
 	}
 	if req.filter != "" {
-		if req.win, req.clauses, err = parseFilter(req.filter); err != nil {
+		if req.win, req.clauses, err = parseFilter(req.filter, takes.filter); err != nil {
 			e := errBadFilter
 			return nil, &e
 		}

@@ -9,6 +9,9 @@ import (
 // purgeAfter is how long a deleted message stays readable: 21 days, in ms. Source: the Teams export documentation.
 const purgeAfter = 21 * 24 * 60 * 60 * 1000
 
+// maxSkewMillis bounds how far the times of two copies of one version lie apart.
+const maxSkewMillis = 5
+
 // recentMessages is how far back, in messages, a change may reach.
 const recentMessages = 2048
 
@@ -242,10 +245,12 @@ func (m *model) show(user, index, seq uint32) {
 	m.mailboxes[user].put(index, seq, m.messages[index].versions(), func(s uint32) int64 { return m.modifiedIn(user, index, s) })
 }
 
-// modifiedIn is the lastModifiedDateTime of a version as one user's copy has it.
+// modifiedIn is the lastModifiedDateTime of a version as one user's copy has it. Copies of a version without one are the
+// same everywhere, and so are bad items, of which the ledger names the hash.
 func (m *model) modifiedIn(user, index, seq uint32) int64 {
-	at := m.messages[index].version(seq).at
-	if rate := m.cfg.Quirks.TimeSkew; rate > 0 {
+	msg := &m.messages[index]
+	at := msg.version(seq).at
+	if rate := m.cfg.Quirks.TimeSkew; rate > 0 && msg.kind.bad() == "" && !(renderer{cfg: &m.cfg}).nullModified(index, seq, msg) {
 		h := mix(m.cfg.Seed, purposeSkew, uint64(user), uint64(index), uint64(seq))
 		if toUnit(h) < rate {
 			at += 1 + int64(scramble(h)%maxSkewMillis)

@@ -22,6 +22,7 @@ const (
 	traitEvent
 	traitDeletedEmpty
 	traitBehalf
+	traitOpen
 )
 
 // renderer turns versions into JSON. It works from the seed alone: the same item always gives the same bytes.
@@ -108,7 +109,7 @@ func (r renderer) appendItem(b []byte, it *item, knowing bool) []byte {
 	switch {
 	case msg.kind == kindBadModified:
 		b = appendBadTime(b, it.index, msg.created)
-	case it.seq == 1 && r.nullModified(it.index, msg):
+	case r.nullModified(it.index, it.seq, msg):
 		b = append(b, `null`...)
 	default:
 		b = appendQuotedTime(b, it.modified, r.fraction(it.index, it.seq))
@@ -162,7 +163,11 @@ func (r renderer) appendItem(b []byte, it *item, knowing bool) []byte {
 		b = append(b, `,"from":null`...)
 	} else {
 		b = append(b, `,"eventDetail":null,"from":`...)
-		b = appendIdentitySet(b, r.sender(it.index, it.chat), knowing, escapes)
+		from := r.sender(it.index, msg.kind, it.chat)
+		if r.has(it.index, traitOpen, content.Unknown) {
+			from.tenantID = newGUID(r.cfg.Seed, purposeTenant).String()
+		}
+		b = appendIdentitySet(b, from, knowing, escapes)
 	}
 	var scratch [2048]byte
 	contentType, text := r.body(scratch[:0], it)
@@ -192,8 +197,8 @@ func (r renderer) appendItem(b []byte, it *item, knowing bool) []byte {
 }
 
 // nullModified: lastModifiedDateTime is null in some published items that never changed.
-func (r renderer) nullModified(index uint32, msg *message) bool {
-	return msg.kind <= kindSystem && r.has(index, traitNullModified, r.cfg.Content.NullModified)
+func (r renderer) nullModified(index, seq uint32, msg *message) bool {
+	return seq == 1 && msg.kind <= kindSystem && r.has(index, traitNullModified, r.cfg.Content.NullModified)
 }
 
 // blocked: a policy hides the message from the start.
@@ -250,10 +255,14 @@ func appendIdentitySet(b []byte, s sender, knowing, escapes bool) []byte {
 	if s.application {
 		b = append(b, `{"application":`...)
 		b = appendIdentity(b, s, knowing, escapes)
-		return append(b, `,"device":null,"user":null}`...)
+		b = append(b, `,"device":null,"user":null`...)
+	} else {
+		b = append(b, `{"application":null,"device":null,"user":`...)
+		b = appendIdentity(b, s, knowing, escapes)
 	}
-	b = append(b, `{"application":null,"device":null,"user":`...)
-	b = appendIdentity(b, s, knowing, escapes)
+	if s.tenantID != "" {
+		b = append(b, `,"conversation":null`...)
+	}
 	return append(b, '}')
 }
 
@@ -280,5 +289,9 @@ func appendIdentity(b []byte, s sender, knowing, escapes bool) []byte {
 		kind = "unknownFutureValue"
 	}
 	b = appendString(b, kind, false)
+	if s.tenantID != "" {
+		b = append(b, `,"tenantId":`...)
+		b = appendString(b, s.tenantID, false)
+	}
 	return append(b, '}')
 }

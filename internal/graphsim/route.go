@@ -93,6 +93,8 @@ func (s *Server) route(x *exchange, path string) (answer func(), teams bool) {
 		return func() { s.listUsers(x) }, false
 	case n == 2 && is(0, "users"):
 		return func() { s.getUser(x, segments[1]) }, false
+	case n == 3 && is(0, "directory") && is(1, "deletedItems") && is(2, cast+"user"):
+		return func() { s.listDeletedUsers(x) }, false
 	case n == 3 && is(0, "groups") && is(2, "transitiveMembers", "members"):
 		return func() { s.listMembers(x, segments[1], segments[2], false) }, false
 	case n == 4 && is(0, "groups") && is(2, "transitiveMembers", "members") && is(3, cast+"user"):

@@ -156,7 +156,7 @@ func TestScale_LargeTenantFitsIntoAGibibyte(t *testing.T) {
 // BenchmarkPages reads pages of 50 from a mailbox, without a network and over HTTPS.
 func BenchmarkPages(b *testing.B) {
 	cfg := Defaults()
-	cfg.Users, cfg.Chats, cfg.Rate, cfg.Limits, cfg.Lateness = 10, 20, 0, Limits{}, Lateness{}
+	cfg.Users, cfg.Chats, cfg.Rate, cfg.Limits, cfg.Lateness, cfg.Quirks = 10, 20, 0, Limits{}, Lateness{}, Quirks{}
 	cfg.History = History{Messages: 20_000}
 	cfg.CacheBytes = 256 << 20
 	cold := cfg

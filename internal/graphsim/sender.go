@@ -7,7 +7,8 @@ type sender struct {
 	id, name     string
 	identityType string
 	application  bool
-	odataType    bool // the identity names its type, as some published ones do
+	odataType    bool   // the identity names its type, as some published ones do
+	tenantID     string // if set, it and its set show properties that the metadata does not name: both are open types
 }
 
 func (s sender) isUser() bool { return !s.application && s.identityType != "" }
@@ -36,19 +37,20 @@ var strangers = [...]struct {
 func (m *model) senderOf(index uint32) sender {
 	msg := &m.messages[index]
 	r := renderer{cfg: &m.cfg, userIDs: m.userIDs}
-	return r.sender(index, m.chats[msg.chat])
+	return r.sender(index, msg.kind, m.chats[msg.chat])
 }
 
-// sender works out who sent a message; system messages have none, which the caller knows.
-func (r renderer) sender(index uint32, c chat) sender {
+// sender works out who sent a message; system messages have none, which the caller knows. Bad items come from members:
+// the ledger names the hash of their bytes, which therefore must not depend on the client's Prefer header.
+func (r renderer) sender(index uint32, kind messageKind, c chat) sender {
 	d := dice{mix(r.cfg.Seed, purposeContent, uint64(index), traitSender)}
-	if !d.chance(r.cfg.Content.Strangers) {
+	if !d.chance(r.cfg.Content.Strangers) || kind.bad() != "" {
 		return r.member(c.members[d.below(len(c.members))])
 	}
-	kind := strangers[d.below(len(strangers))]
-	s := sender{identityType: kind.identityType, application: kind.application, name: kind.names[d.below(3)]}
+	stranger := strangers[d.below(len(strangers))]
+	s := sender{identityType: stranger.identityType, application: stranger.application, name: stranger.names[d.below(3)]}
 	a, b := d.next(), d.next()
-	switch kind.identityType {
+	switch stranger.identityType {
 	case "anonymousGuest":
 		s.id = string(appendHex(appendHex(nil, a, 16), b, 16))
 	case "personalMicrosoftAccountUser":
@@ -62,7 +64,7 @@ func (r renderer) sender(index uint32, c chat) sender {
 	case "azureCommunicationServicesUser":
 		s.id, s.odataType = "8:acs:"+newGUID(a).String()+"_"+newGUID(b).String(), true
 	default:
-		s.id = newGUID(a%50, uint64(len(kind.identityType))).String()
+		s.id = newGUID(a%50, uint64(len(stranger.identityType))).String()
 	}
 	return s
 }

@@ -36,7 +36,7 @@ type Server struct {
 	clientSecret string
 	caPEM        []byte
 	requests     atomic.Uint64
-	removed      sync.Map     // users that listings do not show any more
+	removed      sync.Map     // deleted users, and when: uint32 to time.Time
 	evaluated    atomic.Int64 // messages sent, for the evaluation mode of the metered years
 
 	http   *http.Server
@@ -77,8 +77,8 @@ func Start(cfg Config) (*Server, error) {
 		return nil, fmt.Errorf("graphsim: make a key for tokens: %w", err)
 	}
 	if cfg.Dir != "" {
-		if err := os.WriteFile(filepath.Join(cfg.Dir, "ca.pem"), caPEM, 0o600); err != nil {
-			return nil, fmt.Errorf("graphsim: write the certificate authority: %w", err)
+		if err := os.WriteFile(filepath.Join(cfg.Dir, "ca.pem"), caPEM, 0o644); err != nil {
+			return nil, fmt.Errorf("graphsim: write the certificate authority, for which Dir must exist: %w", err)
 		}
 	}
 	listener, err := net.Listen("tcp", cfg.Address)

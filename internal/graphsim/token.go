@@ -150,11 +150,20 @@ func (s *Server) serveToken(w http.ResponseWriter, r *http.Request, tenant strin
 	})
 }
 
+// checkTenant refuses every tenant but the one there is.
+func (s *Server) checkTenant(tenant string) *loginError {
+	if strings.EqualFold(tenant, s.tenantID) || strings.EqualFold(tenant, tenantName) {
+		return nil
+	}
+	return &loginError{http.StatusBadRequest, "invalid_request", 90002, "Tenant '" + tenant +
+		"' not found. Check to make sure you have the correct tenant ID and are signing into the correct cloud."}
+}
+
 // checkTokenRequest returns what is wrong with a token request, nil if nothing is.
 func (s *Server) checkTokenRequest(r *http.Request, tenant string) *loginError {
 	form := r.PostForm
-	if !strings.EqualFold(tenant, s.tenantID) && !strings.EqualFold(tenant, tenantName) {
-		return &loginError{http.StatusBadRequest, "invalid_request", 90002, "Tenant '" + tenant + "' not found. Check to make sure you have the correct tenant ID and are signing into the correct cloud."}
+	if e := s.checkTenant(tenant); e != nil {
+		return e
 	}
 	if form.Get("grant_type") != "client_credentials" {
 		return &loginError{http.StatusBadRequest, "unsupported_grant_type", 70003, "The app requested an unsupported grant type '" + form.Get("grant_type") + "'."}
@@ -246,6 +255,10 @@ func (s *Server) refuseToken(w http.ResponseWriter, e loginError) {
 
 // serveOpenID answers the tenant's OpenID configuration with what MSAL reads of it.
 func (s *Server) serveOpenID(w http.ResponseWriter, tenant string) {
+	if e := s.checkTenant(tenant); e != nil {
+		s.refuseToken(w, *e)
+		return
+	}
 	root := s.url + "/" + tenant
 	writeJSON(w, http.StatusOK, map[string]any{
 		"token_endpoint": root + "/oauth2/v2.0/token", "authorization_endpoint": root + "/oauth2/v2.0/authorize",
