@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 type directoryPage struct {
@@ -134,5 +135,35 @@ func TestDirectory_GroupMembers(t *testing.T) {
 		if a := c.get(link); a.status != http.StatusForbidden || !strings.Contains(string(a.body), "Authorization_RequestDenied") {
 			t.Errorf("%s: %d %s", link, a.status, a.body)
 		}
+	}
+}
+
+func TestDirectory_DeletedUsersAreExportedFor30Days(t *testing.T) {
+	c := start(t, Config{Users: 30, Chats: 20, History: History{Messages: 100}, Access: Access{TokenLifetime: 40 * 24 * time.Hour}})
+	gone := c.s.Users()[3]
+	const deleted = "/v1.0/directory/deletedItems/microsoft.graph.user?$top=1"
+	if ids, _, _ := c.listAll(deleted); len(ids) != 0 {
+		t.Errorf("deleted users %v", ids)
+	}
+	c.change(`{"do":"remove","user":"` + gone + `"}`)
+	c.clock.Add(time.Hour)
+	c.change(`{"do":"remove","user":"` + gone + `"}`) // changes nothing
+	c.change(`{"do":"remove","user":"` + c.s.Users()[4] + `"}`)
+	if ids, _, pages := c.listAll(deleted); !slices.Equal(ids, c.s.Users()[3:5]) || pages != 2 {
+		t.Errorf("deleted users %v in %d pages", ids, pages)
+	}
+	if a := c.get("/v1.0/users/" + gone); a.status != http.StatusNotFound {
+		t.Errorf("%d for a deleted user", a.status)
+	}
+	c.clock.Add(30*24*time.Hour - time.Hour - time.Second)
+	if a := c.get(messages(gone)); a.status != http.StatusOK {
+		t.Errorf("%d for the messages of a user deleted less than 30 days ago", a.status)
+	}
+	c.clock.Add(time.Second)
+	if a := c.get(messages(gone)); a.status != http.StatusNotFound {
+		t.Errorf("%d after 30 days", a.status)
+	}
+	if ids, _, _ := c.listAll(deleted); !slices.Equal(ids, c.s.Users()[4:5]) {
+		t.Errorf("deleted users after 30 days: %v", ids)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"maps"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strconv"
 	"strings"
@@ -33,7 +34,7 @@ func TestFaults_EachHasItsAnswer(t *testing.T) {
 		"429 silent": {func(f *Faults) { f.ThrottleSilent = 1 }, 429, func(v string) bool { return v == "" }},
 		"500":        {func(f *Faults) { f.InternalError = 1 }, 500, func(v string) bool { return v == "" }},
 		"502":        {func(f *Faults) { f.BadGateway = 1 }, 502, func(v string) bool { return v == "" }},
-		"503":        {func(f *Faults) { f.Unavailable = 1 }, 503, func(string) bool { return true }},
+		"503":        {func(f *Faults) { f.Unavailable = 1 }, 503, func(v string) bool { return v == "" || len(v) == 1 }},
 		"504":        {func(f *Faults) { f.GatewayTimeout = 1 }, 504, func(v string) bool { return v == "" }},
 		"509":        {func(f *Faults) { f.Bandwidth = 1 }, 509, func(v string) bool { return v == "" }},
 	} {
@@ -182,5 +183,143 @@ func TestLimits_BurstAndSustained(t *testing.T) {
 	c.clock.Add(4 * time.Second)
 	if ok := ask(10); ok != 10 {
 		t.Errorf("%d after a rest, want 10", ok)
+	}
+}
+
+func TestFaults_EveryOther503HasRetryAfter(t *testing.T) {
+	c := start(t, Config{Users: 2, Chats: 1, Faults: Faults{Unavailable: 1}})
+	with := 0
+	for range 40 {
+		if c.get(messages(c.s.Users()[0])).header.Get("Retry-After") != "" {
+			with++
+		}
+	}
+	if with < 8 || with > 32 {
+		t.Errorf("%d of 40 have Retry-After", with)
+	}
+}
+
+// TestFaults_ThrottlingHasTheDocumentedBody compares with the sample of the throttling page.
+func TestFaults_ThrottlingHasTheDocumentedBody(t *testing.T) {
+	c := start(t, Config{Users: 2, Chats: 1, Faults: Faults{ThrottleInteger: 1}})
+	var body struct {
+		Error struct {
+			Code, Message string
+			InnerError    map[string]string
+		}
+	}
+	a := c.get(messages(c.s.Users()[0]))
+	if err := json.Unmarshal(a.body, &body); err != nil {
+		t.Fatal(err)
+	}
+	inner := body.Error.InnerError
+	if body.Error.Code != "TooManyRequests" || body.Error.Message != "Please retry again later." || inner["code"] != "429" ||
+		inner["status"] != "429" || inner["message"] != "Please retry after" || inner["date"] != "2026-03-02T10:00:00" {
+		t.Errorf("%s", a.body)
+	}
+}
+
+func TestFaults_TokenEndpointThrottles(t *testing.T) {
+	c := start(t, Config{Users: 2, Chats: 1})
+	c.adjust(Settings{Rates: map[string]float64{"fault-token": 1}})
+	count := map[int]int{}
+	for range 20 {
+		resp, err := c.http.PostForm(c.s.AuthorityURL()+"/"+c.s.TenantID()+"/oauth2/v2.0/token", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := resp.Body.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if n, err := strconv.Atoi(resp.Header.Get("Retry-After")); err != nil || n < 1 {
+			t.Errorf("Retry-After %q", resp.Header.Get("Retry-After"))
+		}
+		count[resp.StatusCode]++
+	}
+	if count[429] == 0 || count[503] == 0 || count[429]+count[503] != 20 {
+		t.Errorf("answers %v", count)
+	}
+	if got := c.stats().TokenOutcomes; got["429"] != int64(count[429]) || got["503"] != int64(count[503]) || got["200"] != 1 {
+		t.Errorf("token outcomes %v", got)
+	}
+}
+
+// TestFaults_ComeAtTheirRateAndFromTheSeed asks often and compares what two simulators with one seed answer.
+func TestFaults_ComeAtTheirRateAndFromTheSeed(t *testing.T) {
+	const requests, rate = 600, 0.06
+	outcomes := func(seed uint64) (list []string) {
+		cfg := Config{Seed: seed, Users: 2, Chats: 1, History: History{Messages: 5}, Faults: EveryFault(rate)}
+		cfg.Faults.Slow = 0 // would take its time
+		c := start(t, cfg)
+		for range requests {
+			before := c.stats().Outcomes
+			c.get(messages(c.s.Users()[0]))
+			for name, n := range c.stats().Outcomes {
+				if n != before[name] {
+					list = append(list, name)
+				}
+			}
+		}
+		return list
+	}
+	first := outcomes(1)
+	if len(first) != requests || !slices.Equal(first, outcomes(1)) || slices.Equal(first, outcomes(2)) {
+		t.Errorf("%d outcomes; one seed must give one sequence, two seeds two", len(first))
+	}
+	count := map[string]int{}
+	for _, name := range first {
+		count[name]++
+	}
+	for _, name := range []string{"500", "502", "503", "504", "509", "cut", "truncated", "html"} {
+		if n := count[name]; n < requests*rate/3 || n > requests*rate*2 {
+			t.Errorf("%d times %s, want about %g", n, name, requests*rate)
+		}
+	}
+	if n := count["429"]; n < requests*rate*2 || n > requests*rate*6 { // four kinds
+		t.Errorf("429 %d times", n)
+	}
+}
+
+func TestTop_LargeOneTimesOut(t *testing.T) {
+	c := start(t, Config{Users: 2, Chats: 1, History: History{Messages: 5}, Limits: Limits{TopTimeout: 1000}})
+	user := c.s.Users()[0]
+	a := c.get(messages(user, "$top=1000"))
+	if a.status != http.StatusGatewayTimeout || !strings.Contains(string(a.body), `"code":"UnknownError","message":""`) {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	if e := c.page(messages(user, "$top=999")); len(e.Value) != 5 {
+		t.Errorf("%d items", len(e.Value))
+	}
+}
+
+// slowWriter is the connection of a client that takes long to take an answer: the clock moves while it is written.
+type slowWriter struct {
+	*httptest.ResponseRecorder
+	clock *handClock
+	takes time.Duration
+}
+
+func (w slowWriter) Write(p []byte) (int, error) {
+	w.clock.Add(w.takes)
+	return w.ResponseRecorder.Write(p)
+}
+
+func TestEarly_WaitCountsFromTheAnswersFirstByte(t *testing.T) {
+	c := start(t, Config{Users: 2, Chats: 1, Faults: Faults{ThrottleInteger: 1, RetryAfter: time.Second}})
+	ask := func(takes time.Duration) {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, messages(c.s.Users()[0]), nil)
+		r.Header.Set("User-Agent", "client/1 (instance a)")
+		c.s.ServeHTTP(slowWriter{httptest.NewRecorder(), c.clock, takes}, r)
+	}
+	ask(400 * time.Millisecond)
+	c.clock.Add(600 * time.Millisecond) // a second after the decision
+	ask(400 * time.Millisecond)
+	if early := c.stats().Early; early != 0 {
+		t.Errorf("%d early requests of a punctual client", early)
+	}
+	c.clock.Add(599 * time.Millisecond)
+	ask(0)
+	if early := c.stats().Early; early != 1 {
+		t.Errorf("%d early requests, want the one that came a millisecond too soon", early)
 	}
 }

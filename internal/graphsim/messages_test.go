@@ -193,6 +193,65 @@ func TestLateness_EachCopyBecomesVisibleAtItsOwnTime(t *testing.T) {
 	}
 }
 
+// TestLateness_FollowsItsDistribution draws the delays of many copies.
+func TestLateness_FollowsItsDistribution(t *testing.T) {
+	const copies = 20_000
+	delays := func(l Lateness, q Quirks) (late, longest, sum int64) {
+		m := newModel(Config{Users: 2, Chats: 1, Lateness: l, Quirks: q}.withDefaults(), 0)
+		for i := range uint32(copies) {
+			d := m.delay(i%2, i, 2)
+			if d > 0 {
+				late++
+			}
+			longest, sum = max(longest, d), sum+d
+		}
+		return late, longest, sum
+	}
+	day := maxLateness.Milliseconds()
+	if late, _, _ := delays(Lateness{}, Quirks{}); late != 0 {
+		t.Errorf("%d copies are late without lateness", late)
+	}
+	late, longest, sum := delays(Lateness{Max: maxLateness, Share: 0.3, Shape: 1}, Quirks{})
+	if late < copies*28/100 || late > copies*32/100 || longest > day || longest < day*99/100 || sum/late < day*48/100 || sum/late > day*52/100 {
+		t.Errorf("uniform: %d late, mean %d ms, longest %d ms", late, sum/late, longest)
+	}
+	late, longest, sum = delays(Lateness{Max: maxLateness, Share: 0.3, Shape: 8}, Quirks{}) // the mean of u^8 is a ninth
+	if longest > day || longest < day*9/10 || sum/late < day/10 || sum/late > day/8 {
+		t.Errorf("bent: %d late, mean %d ms, longest %d ms", late, sum/late, longest)
+	}
+	if _, longest, _ = delays(Lateness{Max: maxLateness}, Quirks{LaggingCopy: 1, LagFor: 10 * time.Hour}); longest != day {
+		t.Errorf("the longest delay is %d ms, want no more than a day", longest)
+	}
+}
+
+func TestVersions_SupersededOnesAreForgotten(t *testing.T) {
+	c := start(t, Config{Users: 2, Chats: 1})
+	user := c.s.Users()[0]
+	made := c.change(`{"do":"create","user":"` + user + `"}`)
+	c.clock.Add(time.Minute)
+	edited := c.change(`{"do":"edit","chatId":"` + made.ChatID + `","id":"` + made.ID + `"}`)
+	if items := c.readAll(messages(user, between(c.clock.Now().Add(-2*time.Minute), c.clock.Now().Add(-time.Second)))); len(items) != 0 {
+		t.Errorf("the first version is still shown: %s", items)
+	}
+	c.readAll(messages(user))
+	if lines := c.ledger(); len(lines) != 1 || lines[0].Etag != edited.Etag || lines[0].Seq != 2 {
+		t.Errorf("ledger %+v", lines)
+	}
+}
+
+func TestLedger_LeavesOutMailboxesNobodyMayRead(t *testing.T) {
+	c := start(t, Config{Users: 2, Chats: 1})
+	user, other := c.s.Users()[0], c.s.Users()[1]
+	c.change(`{"do":"create","user":"` + user + `","delayMillisOf":{"` + other + `":60000}}`)
+	if lines := c.ledger(); len(lines) != 1 || len(lines[0].Shown) != 0 {
+		t.Errorf("ledger %+v, want a message that was not shown", lines)
+	}
+	c.adjust(Settings{Rates: map[string]float64{"access-forbidden": 1}})
+	if lines := c.ledger(); len(lines) != 0 {
+		t.Errorf("ledger %+v of what cannot be read", lines)
+	}
+}
+
 func TestLedger_NamesEveryVersionShownAndWhatWasNot(t *testing.T) {
 	c := start(t, Config{Seed: 13, Users: 4, Chats: 4, Rate: 40, Edits: 0.5, Content: Content{HTML: 0.5, System: 0.1, BadItems: 0.1, Escapes: 0.2}})
 	c.clock.Add(10 * time.Second)
@@ -339,6 +398,45 @@ func TestUser_PathFormsInAnyCase(t *testing.T) {
 		if got := c.get(path); got.status != status {
 			t.Errorf("%s: %d, want %d: %s", path, got.status, status, got.body)
 		}
+	}
+}
+
+func TestAnswers_HaveGraphsHeaders(t *testing.T) {
+	c := start(t, Config{Users: 2, Chats: 1})
+	for _, link := range []string{messages(c.s.Users()[0]), "/v1.0/nothing"} {
+		c.header.Set("client-request-id", "")
+		h := c.get(link).header
+		if id := h.Get("request-id"); len(id) != 36 || h.Get("client-request-id") != id {
+			t.Errorf("%s: request-id %q, client-request-id %q", link, id, h.Get("client-request-id"))
+		}
+		c.header.Set("client-request-id", "mine")
+		if h = c.get(link).header; h.Get("client-request-id") != "mine" || h.Get("request-id") == "mine" {
+			t.Errorf("%s: the client's id came back as %q", link, h.Get("client-request-id"))
+		}
+		if !strings.HasPrefix(h.Get("Content-Type"), "application/json") || h.Get("Cache-Control") != "private" ||
+			h.Get("Strict-Transport-Security") != "max-age=31536000" || !json.Valid([]byte(h.Get("x-ms-ags-diagnostic"))) {
+			t.Errorf("%s: headers %v", link, h)
+		}
+	}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, c.s.URL()+messages(c.s.Users()[0]), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+c.token)
+	resp, err := c.http.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusMethodNotAllowed {
+		t.Errorf("POST: %d", resp.StatusCode)
+	}
+}
+
+func TestMe_IsRefusedAsDelegated(t *testing.T) {
+	c := start(t, Config{})
+	if a := c.get("/v1.0/me/chats/getAllMessages"); a.status != http.StatusPreconditionFailed || !strings.Contains(string(a.body), "PreconditionFailed") {
+		t.Errorf("%d %s", a.status, a.body)
 	}
 }
 

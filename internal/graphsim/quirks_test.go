@@ -1,6 +1,8 @@
 package graphsim
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"net/http"
 	"slices"
@@ -293,5 +295,134 @@ func TestPurge_EndsAKeptOrder(t *testing.T) {
 	c.token = c.login()
 	if n := len(c.readAll(messages(user, "$top=200"))); n != 199 {
 		t.Errorf("%d items after the purge", n)
+	}
+}
+
+func TestQuirk_EarlyEndLeavesItemsUnread(t *testing.T) {
+	c := start(t, Config{Users: 2, Chats: 1, History: History{Messages: 30}, Quirks: Quirks{EarlyEnd: 1}})
+	link := messages(c.s.Users()[0], "$top=20")
+	if e := c.page(link); len(e.Value) != 20 || e.Link != nil {
+		t.Errorf("%d items, link %q", len(e.Value), e.link())
+	}
+	unseen := 0
+	for _, l := range c.ledger() {
+		if len(l.Shown) == 0 {
+			unseen++
+		}
+	}
+	if unseen != 10 {
+		t.Errorf("the ledger names %d unseen messages, want 10", unseen)
+	}
+	c.adjust(Settings{Rates: map[string]float64{"quirk-early-end": 0}})
+	if items := c.readAll(link); len(items) != 30 {
+		t.Errorf("%d items without the quirk", len(items))
+	}
+}
+
+func TestQuirk_LenientFilterTakesWhatIsUndocumented(t *testing.T) {
+	c := start(t, Config{Users: 2, Chats: 1})
+	user := c.s.Users()[0]
+	if _, err := c.s.Apply(Change{Do: "create", User: user}); err != nil {
+		t.Fatal(err)
+	}
+	const at, before, after = "2026-03-02T10:00:00Z", "2026-03-02T09:59:59.999Z", "2026-03-02T10:00:00.001Z"
+	for _, test := range []struct {
+		filter string
+		items  int
+	}{
+		{"gt " + before, 1}, {"gt " + at, 0}, {"ge " + at, 1}, {"ge " + after, 0},
+		{"lt " + after, 1}, {"lt " + at, 0}, {"le " + at, 1}, {"le " + before, 0},
+		{"ge " + at + " and lastModifiedDateTime le " + at, 1},
+	} {
+		link := messages(user, "$filter=lastModifiedDateTime "+test.filter)
+		c.adjust(Settings{Rates: map[string]float64{"quirk-lenient-filter": 0}})
+		if a := c.get(link); a.status != http.StatusBadRequest {
+			t.Errorf("%s: %d, want it refused by default", test.filter, a.status)
+		}
+		c.adjust(Settings{Rates: map[string]float64{"quirk-lenient-filter": 1}})
+		if e := c.page(link); len(e.Value) != test.items {
+			t.Errorf("%s: %d items, want %d", test.filter, len(e.Value), test.items)
+		}
+	}
+	for _, filter := range []string{"eq " + at, "ge " + at + " and lastModifiedDateTime gt " + at, "le " + at + " and lastModifiedDateTime lt " + at} {
+		if a := c.get(messages(user, "$filter=lastModifiedDateTime "+filter)); a.status != http.StatusBadRequest {
+			t.Errorf("%s: %d", filter, a.status)
+		}
+	}
+}
+
+func TestQuirk_ErrorFormKeepsTheStatus(t *testing.T) {
+	c := start(t, Config{Users: 2, Chats: 1, Quirks: Quirks{ErrorForm: 1}})
+	var lower, empty, nested int
+	for range 40 {
+		a := c.get("/v1.0/chats/getAllMessages()")
+		var body struct {
+			Error map[string]json.RawMessage
+		}
+		if err := json.Unmarshal(a.body, &body); err != nil || a.status != http.StatusNotFound {
+			t.Fatalf("%d %s", a.status, a.body)
+		}
+		var message string
+		if err := json.Unmarshal(body.Error["message"], &message); err != nil {
+			t.Fatal(err)
+		}
+		switch {
+		case body.Error["innererror"] != nil:
+			lower++
+		case message == "":
+			empty++
+		case json.Valid([]byte(message)) && strings.Contains(message, `"code":"NotFound"`):
+			nested++
+		default:
+			t.Errorf("%s", a.body)
+		}
+	}
+	if lower == 0 || empty == 0 || nested == 0 {
+		t.Errorf("%d with innererror, %d without a message, %d with JSON in the message", lower, empty, nested)
+	}
+}
+
+// TestBadItems_HaveOneHash: what the ledger says of a bad item holds for every client and with every quirk.
+func TestBadItems_HaveOneHash(t *testing.T) {
+	c := start(t, Config{
+		Seed: 59, Users: 4, Chats: 4, History: History{Messages: 200}, Content: Content{BadItems: 1, Strangers: 1, Escapes: 1, Unknown: 0.5},
+		Quirks: Quirks{TimeSkew: 1},
+	})
+	shown := map[string]bool{}
+	for _, prefer := range []string{"", "include-unknown-enum-members"} {
+		c.header.Set("Prefer", prefer)
+		for _, user := range c.s.Users() {
+			for _, raw := range c.readAll(messages(user, "$top=200")) {
+				sum := sha256.Sum256(raw)
+				shown[hex.EncodeToString(sum[:])] = true
+			}
+		}
+	}
+	lines := c.ledger()
+	for _, l := range lines {
+		if !shown[l.SHA256] || l.Shown[0].Time != 0 {
+			t.Errorf("%s: hash %s of what nobody was sent, shown %+v", l.Bad, l.SHA256, l.Shown)
+		}
+	}
+	if len(lines) != 200 || len(shown) != 200 {
+		t.Errorf("%d lines, %d different items", len(lines), len(shown))
+	}
+}
+
+func TestQuirk_TimeSkewLeavesAbsentTimes(t *testing.T) {
+	c := start(t, Config{Users: 3, Chats: 1, History: History{Messages: 50}, Content: Content{NullModified: 1}, Quirks: Quirks{TimeSkew: 1}})
+	for _, user := range c.s.Users() {
+		for _, raw := range c.readAll(messages(user)) {
+			if m := parse(t, raw); m.Modified != nil {
+				t.Errorf("%s", raw)
+			}
+		}
+	}
+	for _, l := range c.ledger() {
+		for _, s := range l.Shown {
+			if s.Time != 0 {
+				t.Errorf("the ledger has a time for a copy without one: %+v", s)
+			}
+		}
 	}
 }

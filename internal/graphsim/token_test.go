@@ -157,3 +157,18 @@ func TestToken_RevokedOneGetsAChallengeIfTheClientCanTakeIt(t *testing.T) {
 		t.Errorf("%d after the challenge was met", a.status)
 	}
 }
+
+func TestOpenID_ConfigurationOfTheOneTenant(t *testing.T) {
+	c := start(t, Config{})
+	const path = "/v2.0/.well-known/openid-configuration"
+	var known map[string]any
+	if err := json.Unmarshal(c.get("/"+c.s.TenantID()+path).body, &known); err != nil {
+		t.Fatal(err)
+	}
+	if root := c.s.AuthorityURL() + "/" + c.s.TenantID(); known["token_endpoint"] != root+"/oauth2/v2.0/token" || known["issuer"] != root+"/v2.0" {
+		t.Errorf("configuration %v", known)
+	}
+	if a := c.get("/11111111-1111-4111-8111-111111111111" + path); a.status != http.StatusBadRequest || !strings.Contains(string(a.body), "AADSTS90002") {
+		t.Errorf("unknown tenant: %d %s", a.status, a.body)
+	}
+}
