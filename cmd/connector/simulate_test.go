@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -231,5 +232,62 @@ func TestSimulate_BadOptionsAreUsageErrors(t *testing.T) {
 		if code := execute(t.Context(), append([]string{"simulate"}, args...)); code != exitUsage {
 			t.Errorf("%v: exit code %d, want %d", args, code, exitUsage)
 		}
+	}
+}
+
+// TestSimulate_TheDocumentedCommandsWork runs the shell commands of docs/simulator.md, which know the simulator by curl
+// and jq alone, and looks at the judgement they come to.
+func TestSimulate_TheDocumentedCommandsWork(t *testing.T) {
+	for _, tool := range []string{"bash", "curl", "jq", "comm"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			t.Skipf("%s is not here", tool)
+		}
+	}
+	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "simulator.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var script strings.Builder
+	for _, rest := range strings.Split(string(page), "```sh\n")[1:] {
+		commands, _, ended := strings.Cut(rest, "```")
+		if !ended {
+			t.Fatal("a block of commands has no end")
+		}
+		script.WriteString(commands)
+	}
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := os.Symlink(exe, filepath.Join(dir, "connector")); err != nil { // TestMain makes it the command
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	shell := exec.CommandContext(ctx, "bash", "-euo", "pipefail", "-c", "trap 'kill %1 2>/dev/null || true' EXIT\n"+script.String())
+	shell.Env = append(os.Environ(), "CONNECTOR_TEST_EXEC=1", "ADDRESS=127.0.0.1:0", "TMPDIR="+dir, "PATH="+dir+":"+os.Getenv("PATH"))
+	var complaints bytes.Buffer
+	shell.Stderr = &complaints
+	shell.WaitDelay = 10 * time.Second
+	out, err := shell.Output()
+	if err != nil {
+		t.Fatalf("%v\n%s\n%s", err, complaints.String(), out)
+	}
+	count := map[string]int{}
+	for line := range strings.Lines(string(out)) {
+		var n int
+		if name, value, ok := strings.Cut(strings.TrimSpace(line), " "); ok {
+			if _, err := fmt.Sscan(value, &n); err == nil {
+				count[name] = n
+			}
+		}
+	}
+	// The page that was only printed shows two versions, which a change may have replaced since.
+	if count["shown"] < 400 || count["lost"] > 2 || count["invented"] != 0 || count["missed"] != 0 {
+		t.Errorf("judgement %v\n%s\n%s", count, complaints.String(), out)
+	}
+	if !strings.Contains(string(out), `"429":1`) || !strings.Contains(string(out), `"by-hand":`) {
+		t.Errorf("the faults and the process are not counted:\n%s", out)
 	}
 }

@@ -21,7 +21,7 @@ var controls = [...]control{
 	{"GET", "chats", "chats and their members; one JSON object per line", (*Server).serveChats},
 	{"GET", "behaviours", "names, summaries and present rates", (*Server).serveBehaviours},
 	{"POST", "settings", `{"rates":{"fault-500":0.1},"roles":["Chat.Read.All"],"payment":""}: changes them while it runs`, (*Server).serveSettings},
-	{"POST", "changes", `{"do":"edit","chatId":"19:…","id":"…"}: one change of the tenant`, (*Server).serveChanges},
+	{"POST", "changes", `{"do":"edit","chatId":"19:…","id":"…"}: one change of the tenant; do is create, edit, react, unreact, delete, remove or restore`, (*Server).serveChanges},
 	{"POST", "stop", "the traffic ends; copies on their way still arrive", (*Server).serveStop},
 	{"POST", "tokens", `{"roles":[…],"delegated":false,"lifetimeSeconds":60}: gives out an access token`, (*Server).serveTokens},
 	{"GET", "client-certificate", "a certificate registered with the application and its key, in PEM", (*Server).serveClientCertificate},
