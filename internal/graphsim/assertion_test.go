@@ -2,6 +2,7 @@ package graphsim
 
 import (
 	"context"
+	"crypto/sha1"
 	"crypto/sha256"
 	"encoding/base64"
 	"net/http"
@@ -131,12 +132,27 @@ func TestAssertion_Refusals(t *testing.T) {
 		return text
 	}
 	good := assertion(func(jwt.MapClaims, map[string]any) {})
+	older := func() string { // RS256 and the SHA-1 thumbprint
+		now := c.clock.Now()
+		token := jwt.NewWithClaims(jwt.SigningMethodRS256, jwt.MapClaims{
+			"iss": c.s.ClientID(), "sub": c.s.ClientID(), "jti": "2", "exp": now.Add(time.Minute).Unix(),
+			"aud": c.s.AuthorityURL() + "/" + c.s.TenantID() + "/oauth2/v2.0/token",
+		})
+		sum := sha1.Sum(c.s.certificate.der)
+		token.Header["x5t"] = base64.StdEncoding.EncodeToString(sum[:]) // not the URL-safe alphabet, as MSAL for Go writes it
+		text, err := token.SignedString(c.s.certificate.key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}()
 	for name, test := range map[string]struct {
 		assertion string
 		status    int
 		number    float64
 	}{
 		"certificate":          {good, http.StatusOK, 0},
+		"older certificate":    {older, http.StatusOK, 0},
 		"federated":            {federated("", ""), http.StatusOK, 0},
 		"other subject":        {federated("system:serviceaccount:other:connector", ""), 400, 70021},
 		"other audience":       {federated("", "https://kubernetes.default.svc"), 400, 700212},

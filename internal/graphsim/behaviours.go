@@ -84,7 +84,7 @@ func (c *Config) behaviours() []behaviour {
 		{"quirk-time-skew", "per copy: times some milliseconds apart under one etag", &q.TimeSkew},
 		{"quirk-lenient-filter", "one date bound alone, ge and le are taken instead of refused", &q.LenientFilter},
 		{"quirk-filter-created", "the window is applied to createdDateTime", &q.FilterCreated},
-		{"quirk-date-jitter", "the Date header is up to 5 s off", &q.DateJitter},
+		{"quirk-date-jitter", "the Date header is up to 5 s off, but not beside a Retry-After", &q.DateJitter},
 		{"quirk-error-form", "an error's body says innererror, or has no message, or has its JSON in a string", &q.ErrorForm},
 		{"quirk-deleted-empty", "a deleted message has an empty body", &q.DeletedEmpty},
 

@@ -157,7 +157,7 @@ type Quirks struct {
 	TimeSkew      float64 // per copy and version: lastModifiedDateTime is some milliseconds later, under the same etag
 	LenientFilter float64 // per request: one date bound alone, ge and le are taken
 	FilterCreated float64 // per request: the window is applied to createdDateTime instead
-	DateJitter    float64 // per response: the Date header is up to 5 s off
+	DateJitter    float64 // per response without Retry-After: the Date header is up to 5 s off
 	ErrorForm     float64 // per error answer: its body has another of the reported forms
 	DeletedEmpty  float64 // per deletion: the body of the deleted message is empty
 

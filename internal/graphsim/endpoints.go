@@ -11,7 +11,7 @@ type Endpoint struct {
 // Endpoints lists the requests to Graph and to the login endpoint that are answered.
 func Endpoints() []Endpoint {
 	return []Endpoint{
-		{"GET", "/v1.0/users/{id or principal name}/chats/getAllMessages", "messages; the path in any case, also with users('{id}'), getAllMessages(), microsoft.graph.getAllMessages and allMessages"},
+		{"GET", "/v1.0/users/{id or principal name}/chats/getAllMessages", "messages, with $top (10, at most 1000), $filter, model and Prefer: include-unknown-enum-members; the path in any case, also with users('{id}'), getAllMessages(), microsoft.graph.getAllMessages and allMessages"},
 		{"GET", "/v1.0/me/chats/getAllMessages", "412: delegated access is not supported"},
 		{"GET", "/v1.0/users", "accounts, with $select, $top (100, at most 999), $count and $filter on accountEnabled, userType and the Teams plan"},
 		{"GET", "/v1.0/users/{id or principal name}", "one account"},

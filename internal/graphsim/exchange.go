@@ -58,7 +58,8 @@ func (x *exchange) clientRequestID() string {
 func (x *exchange) send(status int, contentType string, body []byte) {
 	s, h := x.s, x.w.Header()
 	date := s.graphNow()
-	if x.dice.chance(x.cfg.Quirks.DateJitter) {
+	// A client takes an HTTP-date Retry-After together with the Date beside it, so that one is right.
+	if x.waitUntil.IsZero() && x.dice.chance(x.cfg.Quirks.DateJitter) {
 		date = date.Add(time.Duration((x.dice.unit()*10 - 5) * float64(time.Second)))
 	}
 	h.Set("Content-Type", contentType)

@@ -323,3 +323,22 @@ func TestEarly_WaitCountsFromTheAnswersFirstByte(t *testing.T) {
 		t.Errorf("%d early requests, want the one that came a millisecond too soon", early)
 	}
 }
+
+// TestFaults_DateOfAWaitIsRight: a client can only tell how long a wait until a date is from the Date beside it.
+func TestFaults_DateOfAWaitIsRight(t *testing.T) {
+	c := start(t, Config{Users: 2, Chats: 1, DateSkew: -time.Hour, Faults: Faults{ThrottleDate: 1}, Quirks: Quirks{DateJitter: 1}})
+	for range 20 {
+		h := c.get(messages(c.s.Users()[0])).header
+		date, err := http.ParseTime(h.Get("Date"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		until, err := http.ParseTime(h.Get("Retry-After"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if wait := until.Sub(date); !date.Equal(c.clock.Now().Add(-time.Hour)) || wait < time.Second || wait > 10*time.Second {
+			t.Errorf("wait until %s at %s", until, date)
+		}
+	}
+}

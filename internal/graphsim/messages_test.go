@@ -239,6 +239,38 @@ func TestVersions_SupersededOnesAreForgotten(t *testing.T) {
 	}
 }
 
+// pieces notes the sizes of what is written, and lets something else happen meanwhile.
+type pieces struct {
+	sizes     []int
+	meanwhile func()
+}
+
+func (p *pieces) Write(data []byte) (int, error) {
+	p.sizes = append(p.sizes, len(data))
+	p.meanwhile()
+	return len(data), nil
+}
+
+func TestLedger_IsStreamedWhileTheSimulatorGoesOn(t *testing.T) {
+	c := start(t, Config{Seed: 67, Users: 4, Chats: 4, History: History{Messages: 3000}})
+	for _, user := range c.s.Users() {
+		c.readAll(messages(user, "$top=500"))
+	}
+	p := &pieces{meanwhile: func() {
+		c.change(`{"do":"create","user":"` + c.s.Users()[0] + `"}`)
+		c.page(messages(c.s.Users()[0]))
+	}}
+	if err := c.s.WriteLedger(p); err != nil {
+		t.Fatal(err)
+	}
+	if len(p.sizes) < 10 || slices.Max(p.sizes) > 128<<10 {
+		t.Errorf("%d pieces, the largest of %d bytes", len(p.sizes), slices.Max(p.sizes))
+	}
+	if lines := c.ledger(); len(lines) != 3000+len(p.sizes) {
+		t.Errorf("%d lines after %d more messages", len(lines), len(p.sizes))
+	}
+}
+
 func TestLedger_LeavesOutMailboxesNobodyMayRead(t *testing.T) {
 	c := start(t, Config{Users: 2, Chats: 1})
 	user, other := c.s.Users()[0], c.s.Users()[1]
@@ -454,6 +486,36 @@ func TestSeed_GivesTheSameTenant(t *testing.T) {
 		return all
 	}
 	if a, b := read(), read(); len(a) == 0 || !slices.Equal(a, b) {
+		t.Errorf("%d items and %d items from one seed", len(a), len(b))
+	}
+}
+
+// TestSeed_GivesTheSameTenantAtAnotherTime: a simulator on the real clock has the same people saying the same things
+// whenever it is started.
+func TestSeed_GivesTheSameTenantAtAnotherTime(t *testing.T) {
+	read := func(later time.Duration) (texts []string) {
+		clock := &handClock{now: time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC).Add(later)}
+		s, err := Start(Config{Seed: 61, Now: clock.Now, Users: 4, Chats: 4, Rate: 20, Edits: 0.5, History: History{Messages: 50}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() {
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+		}()
+		c := &client{t: t, s: s, clock: clock, http: trusting(t, s), header: http.Header{}}
+		c.token = c.login()
+		clock.Add(10 * time.Second)
+		for _, user := range s.Users() {
+			for _, raw := range c.readAll(messages(user, "$top=100")) {
+				m := parse(t, raw)
+				texts = append(texts, user+" "+m.ChatID+" "+m.Body.Content)
+			}
+		}
+		return texts
+	}
+	if a, b := read(0), read(1234567*time.Millisecond); len(a) < 200 || !slices.Equal(a, b) {
 		t.Errorf("%d items and %d items from one seed", len(a), len(b))
 	}
 }

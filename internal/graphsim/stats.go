@@ -16,7 +16,7 @@ type Stats struct {
 	Requests int64 `json:"requests"`
 	// Outcomes counts Graph's answers: by status, and "cut", "truncated", "slow" and "html" for spoiled ones.
 	Outcomes map[string]int64 `json:"outcomes"`
-	// TokenOutcomes counts answers of the token endpoint by status.
+	// TokenOutcomes counts tokens given and refused by the login endpoint, by status.
 	TokenOutcomes map[string]int64 `json:"tokenOutcomes"`
 	// Early is how many requests came during a wait their own process had been told.
 	Early int64 `json:"early"`
