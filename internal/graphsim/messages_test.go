@@ -271,6 +271,25 @@ func TestLedger_IsStreamedWhileTheSimulatorGoesOn(t *testing.T) {
 	}
 }
 
+func TestLedger_HasTheFirstShowingToEachUser(t *testing.T) {
+	c := start(t, Config{Users: 2, Chats: 1})
+	users, first := c.s.Users(), c.clock.Now()
+	c.change(`{"do":"create","user":"` + users[0] + `"}`)
+	for range 3 {
+		c.readAll(messages(users[0]))
+		c.clock.Add(time.Minute)
+		c.readAll(messages(users[1]))
+	}
+	lines := c.ledger()
+	if len(lines) != 1 {
+		t.Fatalf("ledger %+v", lines)
+	}
+	want := []Showing{{User: users[0], At: first}, {User: users[1], At: first.Add(time.Minute)}}
+	if !slices.Equal(lines[0].Shown, want) {
+		t.Errorf("shown %+v, want %+v", lines[0].Shown, want)
+	}
+}
+
 func TestLedger_LeavesOutMailboxesNobodyMayRead(t *testing.T) {
 	c := start(t, Config{Users: 2, Chats: 1})
 	user, other := c.s.Users()[0], c.s.Users()[1]
