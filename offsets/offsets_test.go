@@ -141,4 +141,16 @@ func TestRead_TheNewestOfSeveralKeysWinsTombstonesIncluded(t *testing.T) {
 	if len(losers) != 2 || losers[1] != `["teams", {"user":"u","tenant":"t"}]` || losers[0] != `["teams",{"tenant":"t","user":"gone"}]` {
 		t.Errorf("losers %v", losers)
 	}
+
+	// Once the losers are tombstoned, the winner still wins: a tombstone must not be newer than what it lost to.
+	if err := cl.ProduceSync(t.Context(), stored.Losers...).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	again, err := Read(t.Context(), opts, "pos", "teams", "t", 10*time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(again.Positions) != 1 || again.Positions["u"].Start != 2 || len(again.Losers) != 0 {
+		t.Errorf("after the losers were tombstoned: %+v", again)
+	}
 }

@@ -25,44 +25,24 @@ type Stored struct {
 // partitions are added the same key moves. Of those the record with the newest timestamp wins,
 // tombstones included.
 func Read(ctx context.Context, client []kgo.Opt, topic, connector, tenant string, patience time.Duration) (Stored, error) {
-	newest := make(map[string]map[slot]*kgo.Record) // by user, then by where it stands
-	_, err := tail.Read(ctx, tail.Config{Client: client, Topics: []tail.Topic{{Name: topic}}, Patience: patience},
-		func(r *kgo.Record) error {
-			key, err := ParseKey(r.Key)
-			if err != nil || key.Connector != connector || key.Tenant != tenant {
-				return nil // another connector's, or another tenant's
-			}
-			if newest[key.User] == nil {
-				newest[key.User] = make(map[slot]*kgo.Record)
-			}
-			newest[key.User][slot{r.Partition, string(r.Key)}] = r
-			return nil
-		})
+	users, err := scan(ctx, client, topic, connector, tenant, patience)
 	if err != nil {
-		return Stored{}, fmt.Errorf("offsets: read positions: %w", err)
+		return Stored{}, err
 	}
-
 	stored := Stored{Positions: make(map[string]Position)}
-	for user, slots := range newest {
-		var winner *kgo.Record
-		for _, r := range slots {
-			if winner == nil || r.Timestamp.After(winner.Timestamp) ||
-				r.Timestamp.Equal(winner.Timestamp) && later(r, winner) {
-				winner = r
-			}
-		}
+	for user, slots := range users {
+		winner := slots.winner()
 		for _, r := range slots {
 			if r != winner && r.Value != nil {
-				stored.Losers = append(stored.Losers, &kgo.Record{Topic: topic, Partition: r.Partition, Key: r.Key})
+				stored.Losers = append(stored.Losers, tombstone(r))
 			}
 		}
 		if winner.Value == nil {
 			continue
 		}
-		p, err := ParseValue(winner.Value)
+		p, err := parseRecord(user, winner)
 		if err != nil {
-			return Stored{}, fmt.Errorf("offsets: position of user %s (partition %d, offset %d): %w",
-				user, winner.Partition, winner.Offset, err)
+			return Stored{}, err
 		}
 		stored.Positions[user] = p
 	}
@@ -75,12 +55,63 @@ type slot struct {
 	key       string
 }
 
+// slots are the newest records of all places where one user stands.
+type slots map[slot]*kgo.Record
+
+// scan reads what stands in the topic for each user of one connector and tenant.
+func scan(ctx context.Context, client []kgo.Opt, topic, connector, tenant string, patience time.Duration) (map[string]slots, error) {
+	users := make(map[string]slots)
+	_, err := tail.Read(ctx, tail.Config{Client: client, Topics: []tail.Topic{{Name: topic}}, Patience: patience},
+		func(r *kgo.Record) error {
+			key, err := ParseKey(r.Key)
+			if err != nil || key.Connector != connector || key.Tenant != tenant {
+				return nil // another connector's, or another tenant's
+			}
+			if users[key.User] == nil {
+				users[key.User] = make(slots)
+			}
+			users[key.User][slot{r.Partition, string(r.Key)}] = r
+			return nil
+		})
+	if err != nil {
+		return nil, fmt.Errorf("offsets: read positions: %w", err)
+	}
+	return users, nil
+}
+
+// winner is the record that counts.
+func (s slots) winner() *kgo.Record {
+	var winner *kgo.Record
+	for _, r := range s {
+		if winner == nil || r.Timestamp.After(winner.Timestamp) ||
+			r.Timestamp.Equal(winner.Timestamp) && later(r, winner) {
+			winner = r
+		}
+	}
+	return winner
+}
+
 // later breaks a tie of timestamps in a way that every reader repeats.
 func later(a, b *kgo.Record) bool {
 	if a.Partition != b.Partition {
 		return a.Partition > b.Partition
 	}
 	return a.Offset > b.Offset
+}
+
+// tombstone clears a place. It is older than the record it clears, which is enough to clear it, because
+// there the offset decides; a newer one would win over what stands in the user's other places.
+func tombstone(r *kgo.Record) *kgo.Record {
+	return &kgo.Record{Topic: r.Topic, Partition: r.Partition, Key: r.Key, Timestamp: r.Timestamp.Add(-time.Millisecond)}
+}
+
+func parseRecord(user string, r *kgo.Record) (Position, error) {
+	p, err := ParseValue(r.Value)
+	if err != nil {
+		return Position{}, fmt.Errorf("offsets: position of user %s (partition %d, offset %d): %w",
+			user, r.Partition, r.Offset, err)
+	}
+	return p, nil
 }
 
 // Record makes the record that stores a position.
