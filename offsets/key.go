@@ -1,9 +1,10 @@
 package offsets
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
+	"unicode/utf16"
+	"unicode/utf8"
 )
 
 // Key names a position: the connector's name, the tenant id and the user as configured or
@@ -18,16 +19,41 @@ type partition struct {
 }
 
 // Bytes encodes a key as Kafka Connect writes it: a JSON array of the connector's name and the
-// source partition.
+// source partition, without spaces, escaped as Connect's JsonConverter escapes it. It matters that the bytes are the same,
+// because compaction and partitioners compare bytes.
 func (k Key) Bytes() []byte {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode([]any{k.Connector, partition{k.Tenant, k.User}}); err != nil {
-		panic("offsets: text always encodes: " + err.Error())
-	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+	b := append([]byte(nil), '[')
+	b = appendText(b, k.Connector)
+	b = append(b, `,{"tenant":`...)
+	b = appendText(b, k.Tenant)
+	b = append(b, `,"user":`...)
+	b = appendText(b, k.User)
+	return append(b, "}]"...)
 }
+
+// appendText appends a JSON string as Connect's converter does: only what JSON demands is escaped, with
+// capital digits, and characters beyond the Basic Multilingual Plane as their two surrogates.
+func appendText(b []byte, text string) []byte {
+	b = append(b, '"')
+	for _, r := range text {
+		switch {
+		case r == '"' || r == '\\':
+			b = append(b, '\\', byte(r))
+		case r < ' ' && shortEscapes[r] != 0:
+			b = append(b, '\\', shortEscapes[r])
+		case r < ' ':
+			b = fmt.Appendf(b, `\u%04X`, r)
+		case r > '\uFFFF':
+			high, low := utf16.EncodeRune(r)
+			b = fmt.Appendf(b, `\u%04X\u%04X`, high, low)
+		default:
+			b = utf8.AppendRune(b, r)
+		}
+	}
+	return append(b, '"')
+}
+
+var shortEscapes = [' ']byte{'\b': 'b', '\t': 't', '\n': 'n', '\f': 'f', '\r': 'r'}
 
 // ParseKey reads a key whatever its spacing and the order of its members. Every error wraps ErrFormat.
 func ParseKey(key []byte) (Key, error) {
