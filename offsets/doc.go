@@ -9,6 +9,10 @@
 // The package promises that a position which was written by any earlier version is read for ever,
 // and that keys are compared by what they say, not by their bytes.
 //
+// [Read] is for the worker, [Snapshot] for an operator who looks at positions or changes them;
+// [Position.Rewound], [Position.Skipped] and [Position.Skips] say what a change means, and [AppendLine] and
+// [ParseLines] carry positions from one cluster to another.
+//
 // It knows nothing of Graph or HTTP, and it does not write: the records it makes are produced by the
 // sink, in the transaction that holds the messages they speak of.
 package offsets

@@ -88,7 +88,9 @@ func TestPosition_ARungWithoutAMarkTakesTheOldest(t *testing.T) {
 	}
 }
 
-func TestRead_TheNewestOfSeveralKeysWinsTombstonesIncluded(t *testing.T) {
+// startTopic starts a Kafka with a topic of three partitions, and a client that writes where it is told.
+func startTopic(t *testing.T, topic string) ([]kgo.Opt, *kgo.Client) {
+	t.Helper()
 	k, err := embedded.StartKafka(embedded.KafkaOptions{})
 	if err != nil {
 		t.Fatal(err)
@@ -100,9 +102,14 @@ func TestRead_TheNewestOfSeveralKeysWinsTombstonesIncluded(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(cl.Close)
-	if _, err := kadm.NewClient(cl).CreateTopic(t.Context(), 3, -1, nil, "pos"); err != nil {
+	if _, err := kadm.NewClient(cl).CreateTopic(t.Context(), 3, -1, nil, topic); err != nil {
 		t.Fatal(err)
 	}
+	return opts, cl
+}
+
+func TestRead_TheNewestOfSeveralKeysWinsTombstonesIncluded(t *testing.T) {
+	opts, cl := startTopic(t, "pos")
 	at := func(partition int32, ms int64, key, value string) *kgo.Record {
 		r := &kgo.Record{Topic: "pos", Partition: partition, Timestamp: time.UnixMilli(ms), Key: []byte(key)}
 		if value != "" {
