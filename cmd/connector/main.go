@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -24,6 +25,9 @@ const (
 // errJudged ends a command whose verdict has been printed already.
 var errJudged = errors.New("judged negative")
 
+// errRefused is wrapped by the error of a command that would do harm as things are. Its text names what to change.
+var errRefused = errors.New("refused")
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := execute(ctx, os.Args[1:])
@@ -33,6 +37,10 @@ func main() {
 
 // execute runs a command line and returns its exit code.
 func execute(ctx context.Context, args []string) int {
+	return executeOn(ctx, args, os.Stdin, os.Stdout, os.Stderr)
+}
+
+func executeOn(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer) int {
 	root := &cobra.Command{
 		Use:   "connector",
 		Short: "Stream Microsoft Teams chat messages into Kafka, exactly once",
@@ -49,8 +57,11 @@ configuration, the arguments or a topic is refused and somebody must change it.`
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(runCommand(), demoCommand(), simulateCommand())
+	root.AddCommand(runCommand(), demoCommand(), simulateCommand(), offsetsCommand())
 	root.SetArgs(args)
+	root.SetIn(in)
+	root.SetOut(out)
+	root.SetErr(errOut)
 	err := root.ExecuteContext(ctx)
 	var usage usageError
 	switch {
@@ -58,11 +69,11 @@ configuration, the arguments or a topic is refused and somebody must change it.`
 		return exitOK
 	case errors.Is(err, errJudged):
 		return exitFailed
-	case errors.As(err, &usage), errors.Is(err, config.ErrInvalid), errors.Is(err, sink.ErrTopic):
-		fmt.Fprintln(os.Stderr, "connector:", err)
+	case errors.As(err, &usage), errors.Is(err, config.ErrInvalid), errors.Is(err, sink.ErrTopic), errors.Is(err, errRefused):
+		fmt.Fprintln(errOut, "connector:", err)
 		return exitUsage
 	default:
-		fmt.Fprintln(os.Stderr, "connector:", err)
+		fmt.Fprintln(errOut, "connector:", err)
 		return exitFailed
 	}
 }

@@ -1,0 +1,44 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"golang.org/x/term"
+)
+
+// isTerminal tells whether a person sits at the other end.
+func isTerminal(stream any) bool {
+	f, ok := stream.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// confirm asks a yes-or-no question and is true for yes alone. If the context ends while it waits, the goroutine that
+// reads stays behind until the process ends: reading from a terminal cannot be interrupted.
+func confirm(ctx context.Context, in io.Reader, out io.Writer, question string) (bool, error) {
+	fmt.Fprintf(out, "%s [y/N] ", question)
+	type answer struct {
+		line string
+		err  error
+	}
+	answers := make(chan answer, 1)
+	go func() {
+		line, err := bufio.NewReader(in).ReadString('\n')
+		answers <- answer{line, err}
+	}()
+	select {
+	case <-ctx.Done():
+		fmt.Fprintln(out)
+		return false, ctx.Err()
+	case a := <-answers:
+		if a.err != nil && a.err != io.EOF {
+			return false, fmt.Errorf("read the answer: %w", a.err)
+		}
+		word := strings.ToLower(strings.TrimSpace(a.line))
+		return word == "y" || word == "yes", nil
+	}
+}
