@@ -57,7 +57,7 @@ configuration, the arguments or a topic is refused and somebody must change it.`
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(runCommand(), demoCommand(), simulateCommand(), offsetsCommand())
+	root.AddCommand(runCommand(), demoCommand(), simulateCommand(), offsetsCommand(), verifyCommand())
 	root.SetArgs(args)
 	root.SetIn(in)
 	root.SetOut(out)
