@@ -1,9 +1,11 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"text/tabwriter"
 	"time"
@@ -88,8 +90,14 @@ func (v *verification) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
+	users := v.users
+	if len(users) == 0 {
+		if users, err = everyone(ctx, c, stored); err != nil {
+			return err
+		}
+	}
 	screen := &progressLine{out: cmd.ErrOrStderr(), live: isTerminal(cmd.ErrOrStderr())}
-	report, err := audit.Run(ctx, v.config(c, stored, from, to, screen.show))
+	report, err := audit.Run(ctx, v.config(c, stored, users, from, to, screen.show))
 	screen.clear()
 	if errors.Is(err, audit.ErrNoTopic) {
 		return fmt.Errorf("%w: %w; is it KAFKA_TOPIC that differs?", errRefused, err)
@@ -111,19 +119,26 @@ func (v *verification) run(cmd *cobra.Command) error {
 	return nil
 }
 
-func (v *verification) config(c *connector, stored *offsets.Snapshot, from, to time.Time, progress func(audit.Progress)) audit.Config {
+// everyone lists the users who are polled now and those who have a position from before.
+func everyone(ctx context.Context, c *connector, stored *offsets.Snapshot) ([]string, error) {
+	found, err := c.tenant.Directory.Discover(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("verify: discover the users: %w", err)
+	}
+	for _, e := range stored.Entries() {
+		if !found.Excluded[e.User] {
+			found.Users[e.User] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(found.Users)), nil
+}
+
+func (v *verification) config(c *connector, stored *offsets.Snapshot, users []string, from, to time.Time, progress func(audit.Progress)) audit.Config {
 	positions := make(map[string]offsets.Position)
-	users := slices.Clone(c.tenant.Users)
 	for _, e := range stored.Entries() {
 		if e.Err == nil {
 			positions[e.User] = e.Position
 		}
-		if len(c.tenant.Users) == 0 {
-			users = append(users, e.User) // discovered by the connector
-		}
-	}
-	if len(v.users) > 0 {
-		users = v.users
 	}
 	return audit.Config{
 		From: from, To: to,
