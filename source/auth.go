@@ -3,7 +3,6 @@ package source
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"regexp"
 	"strings"
@@ -11,126 +10,195 @@ import (
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore/cloud"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
+	"github.com/cenkalti/backoff/v4"
 )
 
-// DefaultAuthority is the login root of the global cloud.
-const DefaultAuthority = "https://login.microsoftonline.com"
-
-// Credentials are an application's own, for the client credentials flow.
-type Credentials struct {
-	TenantID, ClientID string
-	ClientSecret       string
-	// Authority is the login root, https only.
-	Authority string
-	// HTTP makes the token requests.
-	HTTP *http.Client
-}
-
-// Tokens hands out access tokens for Graph. It keeps the newest and renews it early; at most one
-// request for a token is under way.
+// Tokens hands out access tokens for Graph. At most one request for a token is under way.
+//
+// A token is renewed when half of its life is over. Until it has ended it goes on being used, so nobody
+// waits for an early renewal but the one request that makes it, and a login service that is down for
+// less than half a token's life costs nothing. A refusal during that time is not yet the end either: it
+// is logged and counted, and the present token serves until it ends.
 type Tokens struct {
-	scope string
-	make  func() (azcore.TokenCredential, error)
+	credentials Credentials
+	make        func() (azcore.TokenCredential, error)
 
-	mu         sync.Mutex
-	credential azcore.TokenCredential
-	token      azcore.AccessToken
-	renewAt    time.Time
-	serial     int // counts the tokens, so that a refused one is dropped once and not by every request that carried it
+	mu       sync.Mutex
+	text     string    // the newest token
+	serial   int       // counts the tokens, so that a refused one is dropped once and not by every request that carried it
+	renewAt  time.Time // when half of its life is over
+	until    time.Time // when it is not used any more
+	claims   string    // of a claims challenge that no token answers yet
+	renewing chan struct{}
+	failed   *Error    // how the last renewal failed; nil once one succeeds
+	tryAt    time.Time // no renewal before, after one that failed
+	pause    *backoff.ExponentialBackOff
 }
 
-// NewTokens makes a source of tokens for the resource at graphRoot.
-func NewTokens(c Credentials, graphRoot string) *Tokens {
-	return &Tokens{
-		scope: scopeOf(graphRoot),
-		make: func() (azcore.TokenCredential, error) {
-			return azidentity.NewClientSecretCredential(c.TenantID, c.ClientID, c.ClientSecret,
-				&azidentity.ClientSecretCredentialOptions{
-					ClientOptions: policy.ClientOptions{
-						Cloud:     cloud.Configuration{ActiveDirectoryAuthorityHost: c.Authority},
-						Transport: c.HTTP,
-						Retry:     policy.RetryOptions{MaxRetries: 2, RetryDelay: 500 * time.Millisecond, MaxRetryDelay: 5 * time.Second},
-					},
-					// Instance discovery asks login.microsoftonline.com whether the authority is
-					// genuine; a private one must not be told to the world.
-					DisableInstanceDiscovery: !knownAuthorities[strings.TrimSuffix(c.Authority, "/")],
-				})
-		},
+// The pauses after a token request that failed, unless the login service names a longer one.
+const renewFirst, renewLongest = time.Second, 30 * time.Second
+
+// NewTokens makes a source of tokens. It asks for none yet.
+func NewTokens(c Credentials) *Tokens {
+	return &Tokens{credentials: c, make: c.credential}
+}
+
+// Token returns a token and its serial number. Its error is an *Error (Hold if the login service could not
+// answer, StopTenant if it refused or if the token lacks a role) or the context's.
+func (t *Tokens) Token(ctx context.Context) (token string, serial int, err error) {
+	for {
+		t.mu.Lock()
+		now := time.Now()
+		valid := now.Before(t.until)
+		due := !now.Before(t.renewAt) && t.renewing == nil && !now.Before(t.tryAt)
+		if valid && !due {
+			defer t.mu.Unlock()
+			return t.text, t.serial, nil
+		}
+		if under := t.renewing; under != nil {
+			t.mu.Unlock()
+			select {
+			case <-under:
+				continue
+			case <-ctx.Done():
+				return "", 0, ctx.Err()
+			}
+		}
+		if !due { // a renewal failed a moment ago, and its pause is not over
+			defer t.mu.Unlock()
+			return "", 0, t.failure(now)
+		}
+		t.renewing = make(chan struct{})
+		claims := t.claims
+		t.mu.Unlock()
+
+		got, failed := t.exchange(ctx, claims)
+		if err := t.renewed(ctx, claims, got, failed); err != nil {
+			return "", 0, err
+		}
 	}
 }
 
-var knownAuthorities = map[string]bool{
-	DefaultAuthority:                           true,
-	"https://login.microsoftonline.us":         true,
-	"https://login.chinacloudapi.cn":           true,
-	"https://login.partner.microsoftonline.cn": true,
-}
-
-// scopeOf is the scope to ask a token for. A root that is none of Microsoft's own stands for the global
-// Graph behind a proxy.
-func scopeOf(graphRoot string) string {
-	switch root := strings.TrimSuffix(graphRoot, "/"); root {
-	case "https://graph.microsoft.us", "https://dod-graph.microsoft.us", "https://microsoftgraph.chinacloudapi.cn":
-		return root + "/.default"
-	default:
-		return "https://graph.microsoft.com/.default"
-	}
-}
-
-// Token returns a token and its serial number. A non-empty claims is the answer to a claims challenge
-// and gets a new token past every cache.
-func (t *Tokens) Token(ctx context.Context, claims string) (token string, serial int, err error) {
+// renewed takes over what an exchange with those claims gave, and lets those go on who wait for it.
+func (t *Tokens) renewed(ctx context.Context, claims string, got azcore.AccessToken, failed *Error) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if claims == "" && time.Now().Before(t.renewAt) {
-		return t.token.Token, t.serial, nil
+	close(t.renewing)
+	t.renewing = nil
+	if failed != nil && ctx.Err() != nil {
+		return ctx.Err() // says nothing of the login service: whoever comes next asks it
 	}
-	if t.credential == nil {
-		if t.credential, err = t.make(); err != nil {
-			return "", 0, &Error{Action: StopTenant, Reason: ErrUnauthorized, Detail: "the credential is unusable", Cause: plain(err)}
-		}
-	}
-	got, err := t.credential.GetToken(ctx, policy.TokenRequestOptions{Scopes: []string{t.scope}, Claims: claims, EnableCAE: true})
-	if err != nil {
-		if ctx.Err() != nil {
-			return "", 0, ctx.Err()
-		}
-		return "", 0, tokenError(err)
+	c := t.credentials
+	if c.Metrics != nil {
+		c.Metrics.request("token", failed)
 	}
 	now := time.Now()
-	margin := min(5*time.Minute, got.ExpiresOn.Sub(now)/5)
-	t.token, t.renewAt = got, got.ExpiresOn.Add(-margin)
-	t.serial++
-	return got.Token, t.serial, nil
+	if failed == nil && claims != t.claims {
+		return nil // a challenge came meanwhile, which this token does not answer
+	}
+	if failed == nil {
+		if t.failed != nil && c.Log != nil {
+			c.Log.Info("tokens are got again", "expires", got.ExpiresOn.UTC())
+		}
+		t.text, t.serial, t.claims, t.failed, t.pause, t.tryAt = got.Token, t.serial+1, "", nil, nil, time.Time{}
+		life := got.ExpiresOn.Sub(now)
+		t.renewAt = now.Add(life / 2)
+		// A little before its end, because requests take their time; and used for a moment even if
+		// our clock calls it expired, or the login service would be asked without end.
+		t.until = now.Add(max(life-min(time.Minute, life/10), 5*time.Second))
+		return nil
+	}
+	if t.pause == nil {
+		t.pause = backoff.NewExponentialBackOff(backoff.WithInitialInterval(renewFirst),
+			backoff.WithMaxInterval(renewLongest), backoff.WithMaxElapsedTime(0))
+		if now.Before(t.until) && c.Log != nil { // without a valid token the failure reaches the caller, who logs it
+			c.Log.Warn("the token could not be renewed, the present one is used until it ends", "error", failed, "until", t.until.UTC())
+		}
+	}
+	t.failed = failed
+	t.tryAt = now.Add(max(t.pause.NextBackOff(), failed.RetryAfter))
+	return nil
 }
 
-// Drop forgets the token with that serial number, because Graph refused it. azidentity cannot drop a
-// token it has cached, so the credential goes with it.
-func (t *Tokens) Drop(serial int) {
+// failure is how the last renewal failed, with what is left of its pause.
+func (t *Tokens) failure(now time.Time) *Error {
+	failed := *t.failed
+	if failed.Action == Hold {
+		failed.RetryAfter = t.tryAt.Sub(now)
+	}
+	return &failed
+}
+
+// Refused drops the token with that serial number, because Graph refused it, so that the next call of
+// Token gets a new one. claims are those of a claims challenge, empty for none.
+func (t *Tokens) Refused(serial int, claims string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if serial == t.serial {
-		t.credential, t.renewAt = nil, time.Time{}
+		t.until, t.renewAt, t.claims = time.Time{}, time.Time{}, claims
 	}
 }
 
-// tokenError tells a refusal, which concerns the whole tenant, from a login service that cannot be
-// reached, which concerns everybody and passes.
-func tokenError(err error) error {
-	var refused *azidentity.AuthenticationFailedError
-	if errors.As(err, &refused) && refused.RawResponse != nil {
-		status := refused.RawResponse.StatusCode
-		if status == http.StatusTooManyRequests || status >= 500 {
-			return &Error{Action: Hold, Reason: ErrUnavailable, Status: status, Detail: "the login service gives no token",
-				RetryAfter: retryAfter(refused.RawResponse.Header, time.Now())}
-		}
-		return &Error{Action: StopTenant, Reason: ErrUnauthorized, Status: status, Detail: "the login service refused: " + aadsts(err)}
+// Inspect gets a new token and tells what it says of itself. The error is that of Token; with one that says
+// the token lacks something, the information is there nonetheless.
+func (t *Tokens) Inspect(ctx context.Context) (TokenInfo, error) {
+	got, failed := t.exchange(ctx, "")
+	if failed == nil {
+		return t.credentials.inspect(got.Token, got.ExpiresOn), nil
 	}
-	return &Error{Action: Hold, Reason: ErrUnavailable, Detail: "the login service cannot be reached", Cause: plain(err)}
+	if ctx.Err() != nil {
+		return TokenInfo{}, ctx.Err()
+	}
+	if got.Token != "" {
+		return t.credentials.inspect(got.Token, got.ExpiresOn), failed
+	}
+	return TokenInfo{Kind: t.credentials.Kind, TenantID: t.credentials.TenantID, ClientID: t.credentials.ClientID}, failed
 }
+
+// exchange asks for a token. With an error that says what the token lacks, the token is there as well.
+func (t *Tokens) exchange(ctx context.Context, claims string) (azcore.AccessToken, *Error) {
+	ctx, cancel := context.WithTimeout(ctx, tokenTimeout)
+	defer cancel()
+	credential, err := t.make()
+	if err != nil {
+		return azcore.AccessToken{}, loginRefused.fail("the credential is unusable", plain(err))
+	}
+	got, err := credential.GetToken(ctx, policy.TokenRequestOptions{Scopes: []string{t.credentials.Scope}, Claims: claims, EnableCAE: true})
+	if err != nil {
+		return azcore.AccessToken{}, t.credentials.refusal(err)
+	}
+	return got, t.credentials.check(t.credentials.inspect(got.Token, got.ExpiresOn))
+}
+
+// refusal tells a refusal, which concerns the whole tenant, from a login service that cannot be reached,
+// which concerns everybody and passes.
+func (c Credentials) refusal(err error) *Error {
+	service := "the login service"
+	if c.Kind == AuthManagedIdentity {
+		service = "the managed identity endpoint"
+	}
+	var answered *azidentity.AuthenticationFailedError
+	known := errors.As(err, &answered)
+	switch {
+	case known && answered.RawResponse == nil:
+		return loginDown.fail(service+" cannot be reached", plain(err))
+	case known && transient(answered.RawResponse.StatusCode):
+		failed := loginDown.fail(service+" gives no token", nil).of(answered.RawResponse)
+		failed.RetryAfter = retryAfter(answered.RawResponse.Header, time.Now())
+		return failed
+	case known:
+		return loginRefused.fail(service+" refused: "+aadsts(err), nil).of(answered.RawResponse)
+	case c.Kind == AuthManagedIdentity:
+		// What azidentity calls unavailable: no identity is assigned to this machine.
+		return loginRefused.fail(service+" refused", plain(err))
+	default:
+		return loginDown.fail(service+" cannot be reached", plain(err))
+	}
+}
+
+func transient(status int) bool { return status == http.StatusTooManyRequests || status >= 500 }
 
 var aadstsPattern = regexp.MustCompile(`AADSTS\d+:[^\r\n"\\]{0,200}`)
 
@@ -139,14 +207,11 @@ func aadsts(err error) string {
 	if found := aadstsPattern.FindString(err.Error()); found != "" {
 		return strings.TrimSpace(found)
 	}
-	return "it gave no AADSTS code"
+	return plain(err).Error()
 }
 
 // plain keeps the first line of an SDK's error, which otherwise prints the whole exchange.
 func plain(err error) error {
 	line, _, _ := strings.Cut(err.Error(), "\n")
-	if len(line) > 300 {
-		line = line[:300]
-	}
-	return fmt.Errorf("%s", line)
+	return errors.New(clean(line, 300))
 }

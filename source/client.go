@@ -152,14 +152,12 @@ func (c *Client) get(ctx context.Context, link string, k kind) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	claims := ""
 	for attempt := 0; ; attempt++ {
-		token, serial, err := c.tokens.Token(ctx, claims)
+		token, serial, err := c.tokens.Token(ctx)
 		if err != nil {
 			var failed *Error
 			if errors.As(err, &failed) {
 				c.hold(failed)
-				c.metrics.request("token", failed)
 			}
 			return nil, err
 		}
@@ -177,8 +175,7 @@ func (c *Client) get(ctx context.Context, link string, k kind) ([]byte, error) {
 		}
 		if failed.Status == http.StatusUnauthorized && attempt == 0 {
 			// Expired, revoked, or a claims challenge: one new token, one more try.
-			claims = claimsChallenge(header)
-			c.tokens.Drop(serial)
+			c.tokens.Refused(serial, claimsChallenge(header))
 			continue
 		}
 		if errors.Is(failed, ErrThrottled) {

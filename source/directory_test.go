@@ -16,8 +16,8 @@ import (
 	"github.com/teams-kafka/connector/internal/graphsim"
 )
 
-// simulator is a client of a Graph simulator without a network between them.
-func simulator(t *testing.T, cfg graphsim.Config, roles ...string) (*graphsim.Server, *Client) {
+// inProcess is a Graph simulator and a client of it, without a network between them.
+func inProcess(t *testing.T, cfg graphsim.Config, roles ...string) (*graphsim.Server, *Client) {
 	t.Helper()
 	sim, err := graphsim.Start(cfg)
 	if err != nil {
@@ -34,15 +34,15 @@ func simulator(t *testing.T, cfg graphsim.Config, roles ...string) (*graphsim.Se
 		t.Fatal(err)
 	}
 	http := &http.Client{Transport: handler{sim}}
-	tokens := NewTokens(Credentials{TenantID: sim.TenantID(), ClientID: sim.ClientID(), ClientSecret: sim.ClientSecret(),
-		Authority: sim.AuthorityURL(), HTTP: http}, sim.URL())
+	tokens := NewTokens(Credentials{TenantID: sim.TenantID(), ClientID: sim.ClientID(),
+		Kind: AuthSecret, Secret: sim.ClientSecret, Authority: sim.AuthorityURL(), Scope: "https://graph.microsoft.com/.default", HTTP: http})
 	return sim, NewClient(root, http, tokens, NewGate(100_000), "test (instance 1)", NewMetrics(nil))
 }
 
 func TestDirectory_FindsTheUsersWithTeamsOnManyPages(t *testing.T) {
 	cfg := graphsim.Defaults()
 	cfg.Users = 2500
-	sim, client := simulator(t, cfg)
+	sim, client := inProcess(t, cfg)
 	d := Directory{Client: client, Everyone: true, Filter: DefaultUsersFilter}
 	found, err := d.Discover(t.Context())
 	if err != nil {
@@ -66,7 +66,7 @@ func TestDirectory_FindsTheUsersWithTeamsOnManyPages(t *testing.T) {
 func TestDirectory_UnionOfAllSourcesLessTheExclusions(t *testing.T) {
 	cfg := graphsim.Defaults()
 	cfg.Users, cfg.Groups = 40, 2
-	sim, client := simulator(t, cfg)
+	sim, client := inProcess(t, cfg)
 	all := sim.Users()
 	group := sim.Groups()[0]
 	members, err := (&Directory{Client: client, Groups: []string{group}}).Discover(t.Context())
@@ -108,7 +108,7 @@ func TestDirectory_UnionOfAllSourcesLessTheExclusions(t *testing.T) {
 func TestDirectory_AMissingRoleOrGroupOrFileIsNamed(t *testing.T) {
 	cfg := graphsim.Defaults()
 	cfg.Users = 5
-	_, client := simulator(t, cfg, "Chat.Read.All")
+	_, client := inProcess(t, cfg, "Chat.Read.All")
 	for name, d := range map[string]Directory{
 		"users: graph: access denied: 403":     {Everyone: true, Filter: DefaultUsersFilter},
 		"members of group 0b: graph: ":         {Groups: []string{"0b"}},

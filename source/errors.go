@@ -9,6 +9,8 @@ import (
 	"time"
 )
 
+//go:generate go run ../internal/errortable ../docs/errors.md
+
 // Action is what follows from a failed request.
 type Action int
 
@@ -131,7 +133,7 @@ var rules = []rule{
 	{least: 400, most: 400, action: Park, reason: ErrBadRequest,
 		seen: "Graph does not take the request for this user", remedy: "look at the message and the request-id; an id that is none is the usual cause"},
 	{least: 401, most: 401, action: StopTenant, reason: ErrUnauthorized,
-		seen: "the token is refused, and a new one as well", remedy: "check the app registration and its credential; `connector doctor` shows which token is used"},
+		seen: "the token is refused, and a new one as well", remedy: "check the app registration and its credential"},
 	{least: 402, most: 402, action: StopTenant, reason: ErrUnpaid,
 		seen: "payment is required: no subscription, no licence, or an evaluation that is used up", remedy: "the licensing page of the Teams export API; `GRAPH_MODEL`"},
 	{least: 403, most: 403, contains: "missing role", action: StopTenant, reason: ErrUnauthorized,

@@ -70,23 +70,3 @@ func TestRetryAfter(t *testing.T) {
 		}
 	}
 }
-
-func TestClassify_EveryRow(t *testing.T) {
-	for _, c := range []struct {
-		status  int
-		message string
-		action  Action
-	}{
-		{400, "Invalid continuation token", Restart}, {400, "Invalid $filter query.", StopTenant}, {401, "", StopTenant}, {402, "needs a valid license", StopTenant},
-		{403, "Forbidden", Park}, {403, "Missing role permissions on the request. API required…", StopTenant},
-		{403, "Failed to get license information for the user.", Park}, {403, "No authorization information present on the request.", StopTenant},
-		{404, "NotFound", Park}, {408, "", Retry}, {410, "", Restart}, {412, "", StopTenant}, {429, "", Hold},
-		{500, "", Retry}, {502, "", Retry}, {503, "", Retry}, {504, "UnknownError", Shrink}, {509, "", Retry}, {302, "", Park}, {418, "", Park},
-	} {
-		e := &Error{Status: c.status, Detail: c.message}
-		classify(e, false)
-		if e.Action != c.action || e.Reason == nil {
-			t.Errorf("%d %q: %v (%v), want %v", c.status, c.message, e.Action, e.Reason, c.action)
-		}
-	}
-}

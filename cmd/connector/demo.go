@@ -220,7 +220,7 @@ func (d *demo) stream(ctx context.Context, c *connector, sim *graphsim.Server) e
 func (d *demo) progress(c *connector, sim *graphsim.Server, n int, since time.Duration, writing bool) (read time.Time) {
 	select {
 	case <-c.started:
-		read = time.UnixMilli(c.stream.State().Source.Oldest)
+		read = time.UnixMilli(c.streams[0].State().Source.Oldest)
 	default:
 	}
 	items := itemCounts(c.registry)
@@ -257,7 +257,11 @@ func itemCounts(registry prometheus.Gatherer) map[string]int64 {
 			continue
 		}
 		for _, m := range family.GetMetric() {
-			counts[m.GetLabel()[0].GetValue()] = int64(m.GetCounter().GetValue())
+			for _, label := range m.GetLabel() {
+				if label.GetName() == "outcome" {
+					counts[label.GetValue()] += int64(m.GetCounter().GetValue())
+				}
+			}
 		}
 	}
 	return counts
@@ -269,7 +273,7 @@ func (d *demo) judge(ctx context.Context, cfg config.Config, sim *graphsim.Serve
 	roots.AppendCertsFromPEM(sim.CAPEM())
 	return judge.Run(ctx, judge.Config{
 		Brokers: cfg.Brokers, Topic: cfg.Topic, DeadLetterTopic: cfg.DeadLetters(), OffsetsTopic: cfg.OffsetsTopic,
-		ConnectorName: cfg.Name, Tenant: cfg.TenantID, RegistryURL: registry,
+		ConnectorName: cfg.Name, Tenant: cfg.Tenants[0].ID, RegistryURL: registry,
 		LedgerURL:    sim.URL() + "/_sim/ledger",
 		LedgerClient: &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}}},
 		Samples:      3,

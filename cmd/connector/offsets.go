@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -12,9 +13,11 @@ import (
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"github.com/twmb/franz-go/pkg/kerr"
 
 	"github.com/teams-kafka/connector/internal/config"
+	"github.com/teams-kafka/connector/internal/worker"
 	"github.com/teams-kafka/connector/offsets"
 )
 
@@ -48,6 +51,7 @@ What makes a position count something as read that would still have been read ca
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
+	addTenantFlag(cmd.PersistentFlags())
 	cmd.AddCommand(offsetsListCommand(), offsetsGetCommand(), offsetsExportCommand(),
 		offsetsRewindCommand(), offsetsDeleteCommand(), offsetsImportCommand())
 	return cmd
@@ -64,7 +68,7 @@ READ UP TO is the newest instant that was read, STILL READS FROM the earliest th
 for, because the longer rungs read everything a second time.`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			_, snapshot, err := loadPositions(cmd.Context())
+			_, snapshot, err := loadPositions(cmd)
 			if err != nil {
 				return err
 			}
@@ -90,7 +94,7 @@ connector, which is how "connector offsets list" prints them: by id or by user p
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			_, snapshot, err := loadPositions(cmd.Context())
+			_, snapshot, err := loadPositions(cmd)
 			if err != nil {
 				return err
 			}
@@ -116,7 +120,7 @@ A position that cannot be read makes it fail: an export with holes would look wh
 		Example: "  connector offsets export > positions.jsonl",
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			stored, snapshot, err := loadPositions(cmd.Context())
+			stored, snapshot, err := loadPositions(cmd)
 			if err != nil {
 				return err
 			}
@@ -128,7 +132,7 @@ A position that cannot be read makes it fail: an export with holes would look wh
 			}
 			out := bufio.NewWriter(cmd.OutOrStdout())
 			for _, e := range entries {
-				key := offsets.Key{Connector: stored.cfg.Name, Tenant: stored.cfg.TenantID, User: e.User}
+				key := offsets.Key{Connector: stored.cfg.Name, Tenant: stored.tenant.Tenant, User: e.User}
 				if _, err := out.Write(offsets.AppendLine(nil, key, e.Position)); err != nil {
 					return fmt.Errorf("write the export: %w", err)
 				}
@@ -141,27 +145,55 @@ A position that cannot be read makes it fail: an export with holes would look wh
 	}
 }
 
-// loadPositions reads the positions of the connector that the environment describes.
-func loadPositions(ctx context.Context) (*connector, *offsets.Snapshot, error) {
-	c, err := configured()
-	if err != nil {
-		return nil, nil, err
-	}
-	snapshot, err := c.snapshot(ctx)
-	return c, snapshot, err
+// chosen is a connector that is not going to run, and the one of its tenants that a command is about.
+type chosen struct {
+	*connector
+	tenant worker.Config
 }
 
-// configured wires a connector that is not going to run.
-func configured() (*connector, error) {
+// tenantFlag lets a command choose a tenant.
+const tenantFlag = "tenant"
+
+func addTenantFlag(flags *pflag.FlagSet) {
+	flags.String(tenantFlag, "", "which of GRAPH_TENANTS, by its alias or its id (needed only if there are several)")
+}
+
+// configured wires what a command is about.
+func configured(cmd *cobra.Command) (*chosen, error) {
+	name, err := cmd.Flags().GetString(tenantFlag)
+	if err != nil {
+		return nil, err
+	}
 	cfg, err := config.Load()
 	if err != nil {
 		return nil, err
 	}
-	return newConnector(cfg, slog.New(slog.DiscardHandler))
+	c, err := newConnector(cfg, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, tenant := range c.tenants {
+		if strings.EqualFold(name, tenant.Alias) && name != "" || strings.EqualFold(name, tenant.Tenant) || name == "" && len(c.tenants) == 1 {
+			return &chosen{c, tenant}, nil
+		}
+		names = append(names, cmp.Or(tenant.Alias, tenant.Tenant))
+	}
+	return nil, usageError{fmt.Errorf("--%s is %q: want one of %s", tenantFlag, name, strings.Join(names, ", "))}
 }
 
-func (c *connector) snapshot(ctx context.Context) (*offsets.Snapshot, error) {
-	snapshot, err := offsets.Load(ctx, c.kafka, c.cfg.OffsetsTopic, c.cfg.Name, c.cfg.TenantID, c.cfg.RebuildTimeout)
+// loadPositions reads the positions of the tenant that the environment and the command choose.
+func loadPositions(cmd *cobra.Command) (*chosen, *offsets.Snapshot, error) {
+	c, err := configured(cmd)
+	if err != nil {
+		return nil, nil, err
+	}
+	snapshot, err := c.snapshot(cmd.Context())
+	return c, snapshot, err
+}
+
+func (c *chosen) snapshot(ctx context.Context) (*offsets.Snapshot, error) {
+	snapshot, err := offsets.Load(ctx, c.kafka, c.cfg.OffsetsTopic, c.cfg.Name, c.tenant.Tenant, c.cfg.RebuildTimeout)
 	if errors.Is(err, kerr.UnknownTopicOrPartition) {
 		return nil, fmt.Errorf("%w: there is no topic %s; is it CONNECTOR_NAME or KAFKA_OFFSETS_TOPIC that differs? \"connector run\" creates it (%w)",
 			errRefused, c.cfg.OffsetsTopic, err)

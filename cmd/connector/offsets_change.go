@@ -48,7 +48,7 @@ type changes struct {
 }
 
 // planner compares what is asked for with what is stored.
-type planner func(c *connector, stored *offsets.Snapshot, now time.Time) (changes, error)
+type planner func(c *chosen, stored *offsets.Snapshot, now time.Time) (changes, error)
 
 func offsetsRewindCommand() *cobra.Command {
 	var change offsetsChange
@@ -153,7 +153,7 @@ The connector's name and the tenant in the file must be those of the environment
 }
 
 func planRewind(at int64, users []string, allowLoss bool) planner {
-	return func(c *connector, stored *offsets.Snapshot, now time.Time) (changes, error) {
+	return func(c *chosen, stored *offsets.Snapshot, now time.Time) (changes, error) {
 		entries, err := readable(stored, users)
 		if err != nil {
 			return changes{}, err
@@ -190,7 +190,7 @@ func planRewind(at int64, users []string, allowLoss bool) planner {
 }
 
 func planDelete(users []string) planner {
-	return func(c *connector, stored *offsets.Snapshot, now time.Time) (changes, error) {
+	return func(c *chosen, stored *offsets.Snapshot, now time.Time) (changes, error) {
 		entries := stored.Entries()
 		if len(users) > 0 {
 			var err error
@@ -198,7 +198,7 @@ func planDelete(users []string) planner {
 				return changes{}, err
 			}
 		}
-		anew := offsets.Position{Start: c.cfg.Start.Resolve(now)}
+		anew := offsets.Position{Start: c.tenant.Start.Resolve(now)}
 		var plan changes
 		for _, e := range entries {
 			d := changed{user: e.User, unreadable: e.Err != nil, skips: true}
@@ -213,8 +213,8 @@ func planDelete(users []string) planner {
 }
 
 func planImport(in io.Reader) planner {
-	return func(c *connector, stored *offsets.Snapshot, now time.Time) (changes, error) {
-		positions, err := offsets.ParseLines(in, c.cfg.Name, c.cfg.TenantID, now)
+	return func(c *chosen, stored *offsets.Snapshot, now time.Time) (changes, error) {
+		positions, err := offsets.ParseLines(in, c.cfg.Name, c.tenant.Tenant, now)
 		if err != nil {
 			return changes{}, fmt.Errorf("%w: %w", errRefused, err)
 		}
@@ -272,7 +272,7 @@ func (o *offsetsChange) run(cmd *cobra.Command, plan planner) error {
 	if !o.yes && !o.dryRun && !isTerminal(cmd.InOrStdin()) {
 		return usageError{errors.New("standard input is no terminal, so that you cannot be asked: give --yes, or --dry-run to see the difference")}
 	}
-	c, err := configured()
+	c, err := configured(cmd)
 	if err != nil {
 		return err
 	}
@@ -332,7 +332,7 @@ func (o *offsetsChange) run(cmd *cobra.Command, plan planner) error {
 }
 
 // refuseMembers refuses a change while any process is in the group; a dry run only tells.
-func (o *offsetsChange) refuseMembers(ctx context.Context, c *connector, notes io.Writer) error {
+func (o *offsetsChange) refuseMembers(ctx context.Context, c *chosen, notes io.Writer) error {
 	members, err := worker.Members(ctx, c.kafka, c.cfg.Name)
 	if err != nil || len(members) == 0 {
 		return err
@@ -378,7 +378,7 @@ func someOf(names []string) string {
 const positionBatch = 64 << 10
 
 // fence opens a writer as the tenant's worker does, so that no worker that is paused can write any more.
-func fence(ctx context.Context, c *connector, notes io.Writer) (*sink.Writer, error) {
+func fence(ctx context.Context, c *chosen, notes io.Writer) (*sink.Writer, error) {
 	cfg := c.tenant.Writer
 	cfg.Limits = sink.Limits{OutputBytes: positionBatch, LetterBytes: positionBatch}
 	writer, err := sink.OpenWriter(ctx, cfg)
@@ -394,7 +394,7 @@ func fence(ctx context.Context, c *connector, notes io.Writer) (*sink.Writer, er
 }
 
 // write produces all changes, in one transaction if there are transactions.
-func write(ctx context.Context, c *connector, writer *sink.Writer, stored *offsets.Snapshot, planned changes, now time.Time) error {
+func write(ctx context.Context, c *chosen, writer *sink.Writer, stored *offsets.Snapshot, planned changes, now time.Time) error {
 	var records []*kgo.Record
 	for _, d := range planned.users {
 		if d.after == nil {

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/teams-kafka/connector/internal/config"
+	"github.com/teams-kafka/connector/internal/worker"
 )
 
 func runCommand() *cobra.Command {
@@ -32,9 +33,13 @@ func runCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			log.Info("connector starts", "version", version(), "name", cfg.Name, "tenant", cfg.TenantID,
-				"topic", cfg.Topic, "offsets_topic", cfg.OffsetsTopic,
-				"lookbacks", fmt.Sprint(cfg.Lookbacks), "interval", cfg.PollInterval)
+			log.Info("connector starts", "version", version(), "name", cfg.Name, "tenants", len(cfg.Tenants),
+				"topic", cfg.Topic, "offsets_topic", cfg.OffsetsTopic)
+			for _, tenant := range cfg.Tenants {
+				log.Info("tenant is configured", append(worker.LogAttributes(tenant.ID, tenant.Alias),
+					"sign_in", tenant.Identity.Kind, "graph", tenant.Graph.Host,
+					"lookbacks", fmt.Sprint(tenant.Lookbacks), "interval", tenant.PollInterval, "rate", tenant.Rate)...)
+			}
 			err = runUntil(cmd.Context(), c, cfg.ShutdownTimeout)
 			if err == nil {
 				log.Info("connector has stopped")
@@ -84,8 +89,10 @@ func variables() string {
 		if def == "" {
 			def = "-"
 		}
-		fmt.Fprintf(t, "  %s\t%s\t%s\n", s.Name, def, s.Doc)
+		fmt.Fprintf(t, "  %s\t%s\t%s\n", s.Name, def, s.Sentences())
 	}
 	_ = t.Flush()
+	b.WriteString("\nWith GRAPH_TENANTS=contoso,fabrikam each tenant has variables of its own, such as CONTOSO_AZURE_TENANT_ID.\n" +
+		"Credentials and users are never taken from an unprefixed variable then.\n")
 	return b.String()
 }

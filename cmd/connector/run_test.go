@@ -85,6 +85,49 @@ func TestRun_AWrongSecretIsToldInReadinessAndLog(t *testing.T) {
 	}
 }
 
+// A token without the role is told before Graph is asked for anything.
+func TestRun_AMissingRoleIsNamedBeforeGraphIsAsked(t *testing.T) {
+	dir := t.TempDir()
+	kafka, registry := startStack(t)
+	d := demo{simulation: simulation{users: 3, chats: 3, rate: 1, seed: 1}}
+	simConfig := d.simulator(dir)
+	simConfig.Access.Roles = []string{"User.Read.All"}
+	sim, err := graphsim.Start(simConfig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sim.Close()
+	cfg, err := config.Parse(d.settings(sim, dir, kafka.Brokers(), registry.URL()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := newConnector(cfg, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() { ended <- runUntil(ctx, c, 10*time.Second) }()
+	reasons := ""
+	for !strings.Contains(reasons, "Chat.Read.All") && ctx.Err() == nil {
+		wait(ctx, 20*time.Millisecond)
+		reasons = strings.Join(c.notReady(), "\n")
+	}
+	for _, want := range []string{"polling is stopped", sim.ClientID() + " lacks the application permission Chat.Read.All", "its token has: User.Read.All"} {
+		if !strings.Contains(reasons, want) {
+			t.Errorf("readiness says %q, want %q", reasons, want)
+		}
+	}
+	if asked := sim.Stats().Requests; asked != 0 {
+		t.Errorf("Graph was asked %d times", asked)
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Errorf("an orderly end gave %v", err)
+	}
+}
+
 // syncBuffer collects a log that several goroutines write.
 type syncBuffer struct {
 	mu sync.Mutex

@@ -66,6 +66,7 @@ be read. 2: the arguments, the configuration or a topic is refused.`,
 	cmd.Flags().StringVar(&v.to, "to", "", "first instant after the range")
 	cmd.Flags().StringSliceVar(&v.users, "users", nil, "whose mailboxes to read, comma-separated (default: SOURCE_USERS)")
 	cmd.Flags().IntVar(&v.examples, "examples", 20, "how many findings of each kind to list; -1 for all")
+	addTenantFlag(cmd.Flags())
 	cmd.Flags().BoolVar(&v.json, "json", false, "print one JSON object")
 	return cmd
 }
@@ -86,7 +87,7 @@ func (v *verification) run(cmd *cobra.Command) error {
 	if !from.Before(to) {
 		return usageError{fmt.Errorf("verify: --from %s does not lie before --to %s", v.from, v.to)}
 	}
-	c, stored, err := loadPositions(ctx)
+	c, stored, err := loadPositions(cmd)
 	if err != nil {
 		return err
 	}
@@ -120,7 +121,7 @@ func (v *verification) run(cmd *cobra.Command) error {
 }
 
 // everyone lists the users who are polled now and those who have a position from before.
-func everyone(ctx context.Context, c *connector, stored *offsets.Snapshot) ([]string, error) {
+func everyone(ctx context.Context, c *chosen, stored *offsets.Snapshot) ([]string, error) {
 	found, err := c.tenant.Directory.Discover(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("verify: discover the users: %w", err)
@@ -133,7 +134,7 @@ func everyone(ctx context.Context, c *connector, stored *offsets.Snapshot) ([]st
 	return slices.Sorted(maps.Keys(found.Users)), nil
 }
 
-func (v *verification) config(c *connector, stored *offsets.Snapshot, users []string, from, to time.Time, progress func(audit.Progress)) audit.Config {
+func (v *verification) config(c *chosen, stored *offsets.Snapshot, users []string, from, to time.Time, progress func(audit.Progress)) audit.Config {
 	positions := make(map[string]offsets.Position)
 	for _, e := range stored.Entries() {
 		if e.Err == nil {

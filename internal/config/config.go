@@ -9,40 +9,19 @@ import (
 	"net"
 	"net/url"
 	"os"
-	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/kelseyhightower/envconfig"
 )
 
 // Config is the connector's configuration, parsed and checked.
 type Config struct {
 	Name string
 
-	TenantID, ClientID string
-	ClientSecret       Secret
-	Authority          string
-
-	Graph       *url.URL
-	GraphRoots  *x509.CertPool // nil for the system's
-	GraphFilter string
-	GraphModel  string
-
-	Users        Users
-	Start        Start
-	PollInterval time.Duration
-	Lookbacks    []time.Duration
-	Settle       time.Duration
-	PageSize     int
-	Rate         float64
-	InFlight     int
-
-	DropBody     bool
-	ExcludeChats []string
+	// Tenants are the tenants that are streamed, at least one.
+	Tenants []Tenant
 
 	Brokers            []string
 	Topic              string
@@ -69,18 +48,8 @@ type Config struct {
 	LogLevel        slog.Level
 	LogText         bool
 	ShutdownTimeout time.Duration
-}
 
-// Users says who is polled.
-type Users struct {
-	Listed    []string
-	Everyone  bool // all that Filter finds
-	Filter    string
-	File      string
-	Groups    []string
-	Exclude   []string
-	Refresh   time.Duration
-	Retention time.Duration
+	unreadable *secretReports
 }
 
 // SASL is how the connector signs in to Kafka; Mechanism is empty for not at all.
@@ -92,44 +61,17 @@ type SASL struct {
 // DeadLetters is the name of the dead-letter topic.
 func (c Config) DeadLetters() string { return c.Topic + ".dlq" }
 
-// Start is where the stream of a user without a position begins.
-type Start struct {
-	At   time.Time     // an instant, or
-	Back time.Duration // this long before now
-}
-
-// Resolve gives the instant in milliseconds, seen from now.
-func (s Start) Resolve(now time.Time) int64 {
-	if !s.At.IsZero() {
-		return s.At.UnixMilli()
-	}
-	return now.Add(-s.Back).UnixMilli()
-}
-
-// ErrInvalid is wrapped by every error of Load.
+// ErrInvalid is wrapped by every error of Load and Parse.
 var ErrInvalid = errors.New("configuration is invalid")
-
-// Load reads the environment. Its error names every variable that is wrong.
-func Load() (Config, error) {
-	var s Settings
-	if err := envconfig.Process("", &s); err != nil {
-		return Config{}, fmt.Errorf("%w: %w", ErrInvalid, err)
-	}
-	return Parse(s)
-}
 
 // Parse checks settings and turns them into a Config. An empty setting takes its default.
 func Parse(s Settings) (Config, error) {
-	v := reflect.ValueOf(&s).Elem()
-	for i := range v.NumField() {
-		field := v.Field(i)
-		trimmed := strings.TrimSpace(field.String())
-		if trimmed == "" {
-			trimmed = v.Type().Field(i).Tag.Get("default")
+	s.each(func(setting Setting, value *string) {
+		if *value = strings.TrimSpace(*value); *value == "" {
+			*value = setting.Default
 		}
-		field.SetString(trimmed)
-	}
-	p := parser{settings: s}
+	})
+	p := parser{settings: s, unreadable: &secretReports{}}
 	c := p.parse()
 	if len(p.wrong) > 0 {
 		return Config{}, fmt.Errorf("%w:\n%s", ErrInvalid, strings.Join(p.wrong, "\n"))
@@ -137,22 +79,42 @@ func Parse(s Settings) (Config, error) {
 	return c, nil
 }
 
+// parser parses the variables that all tenants share, or those of one tenant.
 type parser struct {
-	settings Settings
-	wrong    []string
+	settings   Settings
+	alias      string          // whose variables these are; empty for the unprefixed ones
+	own        map[string]bool // the variables that have the alias in front
+	unreadable *secretReports
+	wrong      []string
 }
 
-// refuse notes what is wrong with a variable. The value itself is shown unless it is secret.
+// name is a variable's name as the operator wrote it, or has to.
+func (p *parser) name(s Setting) string {
+	if s.Tenant == Own || p.own[s.Name] {
+		return prefix(p.alias) + s.Name
+	}
+	return s.Name
+}
+
+// refuse notes what is wrong with a variable, or with the one that names a secret's file. The value itself
+// is shown unless it is secret.
 func (p *parser) refuse(name, value, why string) {
 	for _, s := range All() {
-		if s.Name != name {
+		file := s.Secret && name == s.Name+fileSuffix
+		if s.Name != name && !file {
 			continue
 		}
-		shown := ""
-		if value != "" && !s.Secret {
+		shown, example, full := "", s.Example, p.name(s)
+		if file {
+			full, example = full+fileSuffix, "/etc/secrets/"+strings.ToLower(strings.ReplaceAll(s.Name, "_", "-"))
+		}
+		if value != "" && (file || !s.Secret) {
 			shown = fmt.Sprintf(" is %q:", value)
 		}
-		p.wrong = append(p.wrong, fmt.Sprintf("  %s%s %s (for example %s=%s)", name, shown, why, name, s.Example))
+		line := fmt.Sprintf("  %s%s %s (for example %s=%s)", full, shown, why, full, example)
+		if !slices.Contains(p.wrong, line) { // what tenants share is wrong once
+			p.wrong = append(p.wrong, line)
+		}
 		return
 	}
 	panic("config: no variable is named " + name)
@@ -162,20 +124,8 @@ func (p *parser) parse() Config {
 	s := p.settings
 	c := Config{
 		Name:           s.ConnectorName,
-		TenantID:       p.required("AZURE_TENANT_ID", s.AzureTenantID),
-		ClientID:       p.required("AZURE_CLIENT_ID", s.AzureClientID),
-		ClientSecret:   NewSecret(p.required("AZURE_CLIENT_SECRET", s.AzureClientSecret)),
-		Graph:          p.root("GRAPH_ENDPOINT", s.GraphEndpoint, true),
-		GraphFilter:    p.filter("GRAPH_FILTER", s.GraphFilter),
-		GraphModel:     p.oneOf("GRAPH_MODEL", s.GraphModel, "", "A", "B"),
-		Users:          p.users(),
-		Start:          p.start("SOURCE_START", s.SourceStart),
-		PollInterval:   p.duration("SOURCE_POLL_INTERVAL", s.SourcePollInterval, 100*time.Millisecond, 30*24*time.Hour),
-		PageSize:       int(p.number("SOURCE_PAGE_SIZE", s.SourcePageSize, 1, 999)),
-		Rate:           float64(p.number("SOURCE_RATE", s.SourceRate, 1, 1000)),
-		InFlight:       int(p.number("SOURCE_IN_FLIGHT", s.SourceInFlight, 1, 1000)),
-		DropBody:       p.oneOf("TRANSFORM_BODY", s.TransformBody, "keep", "drop") == "drop",
-		ExcludeChats:   p.list(s.TransformExcludeChats),
+		Tenants:        p.tenants(),
+		unreadable:     p.unreadable,
 		Brokers:        p.brokers("KAFKA_BROKERS", s.KafkaBrokers),
 		Topic:          p.topic("KAFKA_TOPIC", s.KafkaTopic),
 		Partitions:     int32(p.number("KAFKA_TOPIC_PARTITIONS", s.KafkaTopicPartitions, 1, 10_000)),
@@ -198,16 +148,6 @@ func (p *parser) parse() Config {
 	if !namePattern.MatchString(c.Name) {
 		p.refuse("CONNECTOR_NAME", c.Name, "must be 1 to 100 letters, digits, dots, dashes or underscores")
 	}
-	if authority := p.root("AZURE_AUTHORITY_HOST", s.AzureAuthorityHost, false); authority != nil {
-		c.Authority = authority.String()
-	}
-	c.GraphRoots = p.roots("GRAPH_CA_FILE", s.GraphCAFile)
-
-	for _, text := range p.list(s.SourceLookbacks) {
-		c.Lookbacks = append(c.Lookbacks, p.duration("SOURCE_LOOKBACKS", text, time.Second, 365*24*time.Hour))
-	}
-	c.Settle = p.settle(c.Lookbacks)
-
 	c.OffsetsTopic = c.Name + ".offsets"
 	if s.KafkaOffsetsTopic != "" {
 		c.OffsetsTopic = p.topic("KAFKA_OFFSETS_TOPIC", s.KafkaOffsetsTopic)
@@ -239,27 +179,6 @@ func (p *parser) parse() Config {
 	return c
 }
 
-// defaultSettle is how far a window's end stays behind both clocks.
-const defaultSettle = 2 * time.Second
-
-func (p *parser) settle(lookbacks []time.Duration) time.Duration {
-	most := time.Duration(0)
-	for _, l := range lookbacks {
-		if half := l / 2; most == 0 || half < most {
-			most = half
-		}
-	}
-	text := p.settings.SourceSettle
-	if text == "" {
-		return min(defaultSettle, most)
-	}
-	settle := p.duration("SOURCE_SETTLE", text, 0, time.Hour)
-	if settle > most && most > 0 {
-		p.refuse("SOURCE_SETTLE", text, "must be at most half of the shortest rung of SOURCE_LOOKBACKS, "+most.String())
-	}
-	return settle
-}
-
 func (p *parser) required(name, value string) string {
 	if value == "" {
 		p.refuse(name, "", "is not set")
@@ -267,8 +186,8 @@ func (p *parser) required(name, value string) string {
 	return value
 }
 
-// list cuts a comma-separated list.
-func (p *parser) list(value string) []string {
+// split cuts a list at its commas.
+func split(value string) []string {
 	var items []string
 	for item := range strings.SplitSeq(value, ",") {
 		if item = strings.TrimSpace(item); item != "" {
@@ -277,44 +196,6 @@ func (p *parser) list(value string) []string {
 	}
 	return items
 }
-
-// everyone is the value of SOURCE_USERS that names nobody.
-const everyone = "all"
-
-func (p *parser) users() Users {
-	s := p.settings
-	u := Users{
-		Listed:    p.list(s.SourceUsers),
-		Filter:    s.SourceUsersFilter,
-		File:      s.SourceUsersFile,
-		Groups:    p.list(s.SourceGroups),
-		Exclude:   p.list(s.SourceExcludeUsers),
-		Refresh:   p.duration("SOURCE_USERS_REFRESH", s.SourceUsersRefresh, time.Second, 24*time.Hour),
-		Retention: p.duration("SOURCE_USERS_RETENTION", s.SourceUsersRetention, 3*24*time.Hour, 10*365*24*time.Hour),
-	}
-	if slices.Contains(u.Listed, everyone) {
-		if len(u.Listed) > 1 {
-			p.refuse("SOURCE_USERS", s.SourceUsers, "must be all alone, or a list without it")
-		}
-		u.Listed, u.Everyone = nil, true
-	}
-	if u.File != "" {
-		if _, err := os.ReadFile(u.File); err != nil {
-			p.refuse("SOURCE_USERS_FILE", u.File, "cannot be read")
-		}
-	}
-	for _, group := range u.Groups {
-		if !guidPattern.MatchString(group) {
-			p.refuse("SOURCE_GROUPS", group, "is no group id, which is a GUID")
-		}
-	}
-	if len(u.Listed) == 0 && !u.Everyone && u.File == "" && len(u.Groups) == 0 {
-		p.refuse("SOURCE_USERS", "", "is not set, and neither are SOURCE_USERS_FILE and SOURCE_GROUPS: nobody would be polled. To poll everyone say so: SOURCE_USERS=all")
-	}
-	return u
-}
-
-var guidPattern = regexp.MustCompile(`(?i)^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
 
 func (p *parser) oneOf(name, value string, allowed ...string) string {
 	for _, a := range allowed {
@@ -370,23 +251,6 @@ func ParseDuration(value string) (time.Duration, error) {
 	return time.ParseDuration(value)
 }
 
-func (p *parser) start(name, value string) Start {
-	if strings.EqualFold(value, "now") {
-		return Start{}
-	}
-	if t, err := time.Parse(time.RFC3339, value); err == nil {
-		if t.Year() < 1970 || t.After(time.Now()) {
-			p.refuse(name, value, "must not lie in the future or before 1970")
-		}
-		return Start{At: t}
-	}
-	back, err := ParseDuration(value)
-	if err != nil || back < 0 {
-		p.refuse(name, value, "is no time (RFC 3339), no duration back, and not now")
-	}
-	return Start{Back: back}
-}
-
 var (
 	namePattern  = regexp.MustCompile(`^[A-Za-z0-9._-]{1,100}$`)
 	topicPattern = regexp.MustCompile(`^[A-Za-z0-9._-]{1,240}$`)
@@ -400,7 +264,7 @@ func (p *parser) topic(name, value string) string {
 }
 
 func (p *parser) brokers(name, value string) []string {
-	brokers := p.list(value)
+	brokers := split(value)
 	if len(brokers) == 0 {
 		p.refuse(name, value, "is not set")
 	}
@@ -470,10 +334,11 @@ func (p *parser) kafkaTLS() *tls.Config {
 		p.refuse("KAFKA_TLS", s.KafkaTLS, "must be true or false")
 	}
 	if !on {
-		for name, value := range map[string]string{"KAFKA_TLS_CA_FILE": s.KafkaTLSCAFile,
-			"KAFKA_TLS_CERT_FILE": s.KafkaTLSCertFile, "KAFKA_TLS_KEY_FILE": s.KafkaTLSKeyFile} {
-			if value != "" && err == nil {
-				p.refuse(name, value, "is set but KAFKA_TLS is not true")
+		for _, set := range []struct{ name, value string }{
+			{"KAFKA_TLS_CA_FILE", s.KafkaTLSCAFile}, {"KAFKA_TLS_CERT_FILE", s.KafkaTLSCertFile}, {"KAFKA_TLS_KEY_FILE", s.KafkaTLSKeyFile},
+		} {
+			if set.value != "" && err == nil {
+				p.refuse(set.name, set.value, "is set but KAFKA_TLS is not true")
 			}
 		}
 		return nil
@@ -503,30 +368,10 @@ func (p *parser) sasl() SASL {
 	c := SASL{
 		Mechanism: p.oneOf("KAFKA_SASL_MECHANISM", s.KafkaSASLMechanism, "", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"),
 		Username:  s.KafkaSASLUsername,
-		Password:  NewSecret(s.KafkaSASLPassword),
 	}
 	if c.Mechanism != "" {
 		p.required("KAFKA_SASL_USERNAME", s.KafkaSASLUsername)
-		p.required("KAFKA_SASL_PASSWORD", s.KafkaSASLPassword)
+		c.Password = p.secret("KAFKA_SASL_PASSWORD", s.KafkaSASLPassword)
 	}
 	return c
-}
-
-// clausePattern is one clause that the reference page of getAllMessages allows besides the window.
-var clausePattern = regexp.MustCompile(`^(?:` +
-	`from/user/userIdentityType eq '(?:aadUser|onPremiseAadUser|anonymousGuest|federatedUser|personalMicrosoftAccountUser|skypeUser|phoneUser)'` +
-	`|from/application/applicationIdentityType eq '(?:aadApplication|bot|tenantBot|office365Connector|outgoingWebhook)'` +
-	`|from/user/id eq '[^']+'` +
-	`|messageType (?:eq|ne) 'systemEventMessage')$`)
-
-func (p *parser) filter(name, value string) string {
-	if value == "" {
-		return ""
-	}
-	for clause := range strings.SplitSeq(value, " or ") {
-		if !clausePattern.MatchString(strings.TrimSpace(clause)) {
-			p.refuse(name, value, fmt.Sprintf("has the clause %q, which is none that getAllMessages allows; clauses are joined by or alone, and the window is added by the connector", strings.TrimSpace(clause)))
-		}
-	}
-	return value
 }

@@ -12,7 +12,7 @@ import (
 
 func valid() Settings {
 	return Settings{
-		AzureTenantID: "t", AzureClientID: "c", AzureClientSecret: "hush-hush",
+		AzureTenantID: "8b4f9a50-1f0e-4c8d-9a30-5d1c6f3f1d11", AzureClientID: "c", AzureClientSecret: "hush-hush",
 		SourceUsers: "u1, u2", KafkaBrokers: "127.0.0.1:9092",
 	}
 }
@@ -22,11 +22,15 @@ func TestParse_Defaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.PollInterval != 24*time.Hour || c.Settle != 2*time.Second || c.PageSize != 50 || c.Rate != 160 {
-		t.Errorf("interval %v, settle %v, page size %d, rate %v", c.PollInterval, c.Settle, c.PageSize, c.Rate)
+	if len(c.Tenants) != 1 {
+		t.Fatalf("%d tenants", len(c.Tenants))
 	}
-	if fmt.Sprint(c.Users.Listed) != "[u1 u2]" || c.Users.Everyone || c.Users.Refresh != time.Hour || fmt.Sprint(c.Lookbacks) != "[10m0s 2h0m0s 24h0m0s 48h0m0s]" {
-		t.Errorf("users %v, lookbacks %v", c.Users, c.Lookbacks)
+	of := c.Tenants[0]
+	if of.PollInterval != 24*time.Hour || of.Settle != 2*time.Second || of.PageSize != 50 || of.Rate != 160 {
+		t.Errorf("interval %v, settle %v, page size %d, rate %v", of.PollInterval, of.Settle, of.PageSize, of.Rate)
+	}
+	if fmt.Sprint(of.Users.Listed) != "[u1 u2]" || of.Users.Everyone || of.Users.Refresh != time.Hour || fmt.Sprint(of.Lookbacks) != "[10m0s 2h0m0s 24h0m0s 48h0m0s]" {
+		t.Errorf("users %v, lookbacks %v", of.Users, of.Lookbacks)
 	}
 	if c.OffsetsTopic != "teams.offsets" || c.DeadLetters() != "teams.chat.messages.dlq" || !c.ExactlyOnce {
 		t.Errorf("topics %s %s, exactly once %v", c.OffsetsTopic, c.DeadLetters(), c.ExactlyOnce)
@@ -36,16 +40,16 @@ func TestParse_Defaults(t *testing.T) {
 func TestParse_Users(t *testing.T) {
 	s := valid()
 	s.SourceUsers = "all"
-	if c, err := Parse(s); err != nil || !c.Users.Everyone || c.Users.Listed != nil || c.Users.Filter == "" {
-		t.Errorf("all: %+v, %v", c.Users, err)
+	if c, err := Parse(s); err != nil || !c.Tenants[0].Users.Everyone || c.Tenants[0].Users.Listed != nil || c.Tenants[0].Users.Filter == "" {
+		t.Errorf("all: %+v, %v", c.Tenants, err)
 	}
 	s.SourceUsers = "all,ada@contoso.com"
 	if _, err := Parse(s); err == nil || !strings.Contains(err.Error(), "SOURCE_USERS") {
 		t.Errorf("all and a name: %v", err)
 	}
 	s.SourceUsers, s.SourceGroups = "", "8f2d0e30-4b6b-4f0c-9d0e-6a5d3c1b2a10, 8F2D0E30-4b6b-4f0c-9d0e-6a5d3c1b2a11"
-	if c, err := Parse(s); err != nil || len(c.Users.Groups) != 2 {
-		t.Errorf("groups: %+v, %v", c.Users, err)
+	if c, err := Parse(s); err != nil || len(c.Tenants[0].Users.Groups) != 2 {
+		t.Errorf("groups: %+v, %v", c.Tenants, err)
 	}
 }
 
@@ -53,8 +57,8 @@ func TestParse_SettleShrinksWithTheShortestRung(t *testing.T) {
 	s := valid()
 	s.SourceLookbacks, s.SourcePollInterval = "1s,4s", "100ms"
 	c, err := Parse(s)
-	if err != nil || c.Settle != 500*time.Millisecond {
-		t.Errorf("settle %v, %v", c.Settle, err)
+	if err != nil || c.Tenants[0].Settle != 500*time.Millisecond {
+		t.Errorf("tenants %+v, %v", c.Tenants, err)
 	}
 }
 
@@ -123,7 +127,7 @@ func TestSecret_CannotBePrinted(t *testing.T) {
 		t.Fatal(err)
 	}
 	var b strings.Builder
-	slog.New(slog.NewJSONHandler(&b, nil)).Info("x", "secret", c.ClientSecret, "config", fmt.Sprintf("%+v %#v %v %s", c, c, c.ClientSecret, c.ClientSecret))
+	slog.New(slog.NewJSONHandler(&b, nil)).Info("x", "secret", c.Tenants[0].Identity.Secret, "config", fmt.Sprintf("%+v %#v %v %s", c, c, c.Tenants[0].Identity.Secret, c.Tenants[0].Identity.Secret))
 	if strings.Contains(b.String(), "hush-hush") || !strings.Contains(b.String(), redacted) {
 		t.Errorf("printed: %s", b.String())
 	}
@@ -140,5 +144,20 @@ func TestREADME_TableIsCurrent(t *testing.T) {
 	}
 	if updated != string(page) {
 		t.Error("the table in README.md is not current: run go generate ./internal/config")
+	}
+}
+
+func TestParse_ComplaintsAlwaysComeInTheSameOrder(t *testing.T) {
+	s := valid()
+	s.KafkaTLSCAFile, s.KafkaTLSCertFile, s.KafkaTLSKeyFile, s.LogLevel, s.SourcePageSize = "a", "b", "c", "loud", "many"
+	_, first := Parse(s)
+	for range 20 {
+		if _, err := Parse(s); err == nil || err.Error() != first.Error() {
+			t.Fatalf("first\n%v\nthen\n%v", first, err)
+		}
+	}
+	ca, cert, key := strings.Index(first.Error(), "KAFKA_TLS_CA_FILE"), strings.Index(first.Error(), "KAFKA_TLS_CERT_FILE"), strings.Index(first.Error(), "KAFKA_TLS_KEY_FILE")
+	if ca < 0 || ca > cert || cert > key {
+		t.Errorf("not in the order of the documentation: %v", first)
 	}
 }

@@ -4,17 +4,27 @@ import "log/slog"
 
 const redacted = "[redacted]"
 
-// Secret is text that cannot be printed by accident: every way of formatting it gives [redacted].
-type Secret struct{ value string }
+// Secret is text that cannot be printed by accident: every way of formatting it gives [redacted]. It stands in
+// a variable, or in a file that is read again for each use.
+type Secret struct {
+	value string
+	file  *secretFile
+}
 
 // NewSecret makes a secret.
-func NewSecret(value string) Secret { return Secret{value} }
+func NewSecret(value string) Secret { return Secret{value: value} }
 
-// Reveal returns the text itself, for the one place that needs it.
-func (s Secret) Reveal() string { return s.value }
+// Reveal returns the text itself as it is now, for the one place that needs it. Call it for each use and do
+// not keep it, so that a rotated secret needs no restart.
+func (s Secret) Reveal() string {
+	if s.file != nil {
+		return s.file.reveal()
+	}
+	return s.value
+}
 
 // IsSet tells whether there is any text.
-func (s Secret) IsSet() bool { return s.value != "" }
+func (s Secret) IsSet() bool { return s.value != "" || s.file != nil }
 
 // String implements fmt.Stringer.
 func (s Secret) String() string { return redacted }

@@ -27,7 +27,6 @@ type Group struct {
 	SessionTimeout time.Duration
 	Tenants        []*Tenant
 	Log            *slog.Logger
-	Metrics        *Metrics
 
 	mu     sync.Mutex
 	joined bool
@@ -158,11 +157,11 @@ func (s *streams) assigned(cl *kgo.Client, partitions []int32) {
 func (s *streams) start(t *Tenant, partition int32) stream {
 	ctx, cancel := context.WithCancel(s.ctx)
 	ended := make(chan struct{})
-	s.group.Metrics.owned.Inc()
-	s.group.Log.Info("tenant belongs to this process", "tenant", t.cfg.Tenant, "partition", partition)
+	t.cfg.Metrics.owned.Set(1)
+	t.log.Info("tenant belongs to this process", "partition", partition)
 	go func() {
 		defer close(ended)
-		defer s.group.Metrics.owned.Dec()
+		defer t.cfg.Metrics.owned.Set(0)
 		if err := t.Run(ctx); err != nil {
 			s.leave(err)
 		}
@@ -175,12 +174,16 @@ func (s *streams) start(t *Tenant, partition int32) stream {
 func (s *streams) revoked(partitions []int32) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	going := make(map[*Tenant]stream)
 	for t, running := range s.running {
 		if partitions == nil || slices.Contains(partitions, running.partition) {
-			running.cancel()
-			<-running.ended
-			delete(s.running, t)
+			running.cancel() // all of them first: each takes as long as its last commit
+			going[t] = running
 		}
+	}
+	for t, running := range going {
+		<-running.ended
+		delete(s.running, t)
 	}
 }
 

@@ -96,7 +96,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		}),
 		owned: f.NewGauge(prometheus.GaugeOpts{
 			Name: "teams_connector_tenants_owned",
-			Help: "Tenants whose stream runs in this process; 0 is a spare.",
+			Help: "1 while the tenant's stream runs in this process; a process without one is a spare.",
 		}),
 	}
 	for _, outcome := range []string{outcomeWritten, outcomeSeen, outcomeSuperseded, outcomeDeadLetter, outcomeExcluded} {

@@ -26,6 +26,8 @@ type Start interface {
 type Config struct {
 	// Name is the connector's name, Tenant the tenant id.
 	Name, Tenant string
+	// Alias is what people call the tenant, if there are several; it stands in nothing that is stored.
+	Alias string
 
 	Client *source.Client
 	Ladder source.Ladder
@@ -92,12 +94,29 @@ const (
 
 // State is what an operator wants to know of a tenant's stream.
 type State struct {
-	Tenant string
-	Phase  Phase
-	Since  time.Time
+	Tenant, Alias string
+	Phase         Phase
+	Since         time.Time
 	// Err is why the last session ended; nil once one runs.
 	Err    error
 	Source source.Status
+}
+
+// Name names the tenant for people: its alias, if it has one, and its id.
+func (s State) Name() string {
+	if s.Alias == "" {
+		return s.Tenant
+	}
+	return s.Alias + " (" + s.Tenant + ")"
+}
+
+// LogAttributes are what every log line of a tenant carries.
+func LogAttributes(tenant, alias string) []any {
+	attributes := []any{"tenant", tenant}
+	if alias != "" {
+		attributes = append(attributes, "alias", alias)
+	}
+	return attributes
 }
 
 // Tenant runs one tenant's stream in this process.
@@ -112,8 +131,8 @@ type Tenant struct {
 
 // NewTenant makes a stream that does nothing until Run.
 func NewTenant(cfg Config, log *slog.Logger) *Tenant {
-	return &Tenant{cfg: cfg, log: log.With("tenant", cfg.Tenant),
-		state: State{Tenant: cfg.Tenant, Phase: Idle, Since: time.Now()}}
+	return &Tenant{cfg: cfg, log: log.With(LogAttributes(cfg.Tenant, cfg.Alias)...),
+		state: State{Tenant: cfg.Tenant, Alias: cfg.Alias, Phase: Idle, Since: time.Now()}}
 }
 
 // State returns a snapshot.
