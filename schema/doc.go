@@ -7,15 +7,18 @@
 // is only ever registered if readers of older and of newer records can live with it
 // (FULL_TRANSITIVE).
 //
-// A change of chat_message.avsc may add a field with a default and nothing else. Afterwards run
-// go generate in this folder; a test fails while the generated files are older than the schema.
+// A change of chat_message.avsc may add fields with a default behind the others, and nothing else. Every
+// version that was released is kept in the folder history, and a test holds the present one against
+// all of them. After a change run go generate in this folder and copy the schema to the next number
+// in history; tests fail until both were done.
 //
 // A dead letter has no schema: it is the item itself, the JSON that Graph sent, with headers that
 // say why it could not become a record.
 //
 // The package must not know where records come from (Graph's HTTP, JSON) nor how they are produced.
 // It encodes only. Nothing in the running connector decodes Avro, because the encoding library has
-// open advisories on its decoding side; tests decode with an independent library.
+// open advisories on its decoding side; the commands and tests that decode do so with an independent
+// library.
 package schema
 
 //go:generate go run ./internal/gen

@@ -21,3 +21,13 @@ var (
 	// no registry's.
 	ErrRegistryRefused = errors.New("schema registry refused the request")
 )
+
+// IsPermanent tells whether err is one that no waiting mends.
+func IsPermanent(err error) bool {
+	for _, permanent := range []error{ErrRegistryConfig, ErrNotRegistered, ErrIncompatible, ErrRegistryRefused} {
+		if errors.Is(err, permanent) {
+			return true
+		}
+	}
+	return false
+}

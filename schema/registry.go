@@ -161,14 +161,47 @@ func (r *Registry) Register(ctx context.Context, subject string) (id int, err er
 	return id, nil
 }
 
-// Check tells whether the schema could be registered under the subject, and writes nothing. The error
-// wraps ErrIncompatible, with the registry's explanation, or ErrRegistryRefused, or is one that may
-// pass.
-func (r *Registry) Check(ctx context.Context, subject string) error {
-	_, err := r.check(ctx, subject)
-	return err
+// Standing tells how the schema stands with a subject.
+type Standing struct {
+	// Registered tells whether the subject holds the schema, and ID is the schema's id then.
+	Registered bool
+	ID         int
+	// Exists tells whether the subject holds any schema at all. One that does not is made by Register, with
+	// the level FULL_TRANSITIVE.
+	Exists bool
+	// Level is the compatibility level that new versions of the subject are held to: its own, or else
+	// the registry's. It is empty for a subject that does not exist.
+	Level string
 }
 
+// Check tells how the schema stands with the subject, and writes nothing. It returns no error for a
+// schema that is registered or could be. The error wraps ErrIncompatible, with the registry's
+// explanation, or ErrRegistryRefused, or is one that may pass.
+func (r *Registry) Check(ctx context.Context, subject string) (Standing, error) {
+	var standing Standing
+	found, err := r.client.LookupSchema(ctx, subject, current())
+	switch {
+	case err == nil:
+		standing.Registered, standing.Exists, standing.ID = true, true, found.ID
+	case !isMissing(err):
+		return Standing{}, fail("look the schema up", subject, err)
+	default:
+		if standing.Exists, err = r.check(ctx, subject); err != nil {
+			return Standing{}, err
+		}
+	}
+	if standing.Exists {
+		for _, result := range r.client.Compatibility(sr.WithParams(ctx, sr.DefaultToGlobal), subject) {
+			if result.Err != nil {
+				return Standing{}, fail("read the compatibility level", subject, result.Err)
+			}
+			standing.Level = result.Level.String()
+		}
+	}
+	return standing, nil
+}
+
+// check tells whether the subject exists, and whether the schema is compatible with it.
 func (r *Registry) check(ctx context.Context, subject string) (exists bool, err error) {
 	versions, err := r.client.SubjectVersions(ctx, subject)
 	if isMissing(err) || (err == nil && len(versions) == 0) {

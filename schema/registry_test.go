@@ -204,8 +204,8 @@ func TestRegister_AnIncompatibleSchemaIsNotRegistered(t *testing.T) {
 		`{"is_compatible":false,"messages":["`+explanation+`","second"]}`)
 	client := newRegistry(t, RegistryConfig{URLs: []string{address}})
 	for name, err := range map[string]error{
-		"register": second(client.Register(t.Context(), subject)),
-		"check":    client.Check(t.Context(), subject),
+		"register": failure(client.Register(t.Context(), subject)),
+		"check":    failure(client.Check(t.Context(), subject)),
 	} {
 		if !errors.Is(err, ErrIncompatible) || !strings.Contains(err.Error(), explanation+"; second") || !strings.Contains(err.Error(), subject) {
 			t.Errorf("%s: %v", name, err)
@@ -223,7 +223,35 @@ func TestRegister_AnIncompatibleSchemaIsNotRegistered(t *testing.T) {
 	}
 }
 
-func second(_ int, err error) error { return err }
+func failure[T any](_ T, err error) error { return err }
+
+func TestCheck_TellsHowTheSchemaStandsAndWritesNothing(t *testing.T) {
+	fake := newFake(t)
+	client := newRegistry(t, RegistryConfig{URLs: []string{fake.URL()}})
+	check := func(want Standing) {
+		t.Helper()
+		if got, err := client.Check(t.Context(), subject); err != nil || got != want {
+			t.Errorf("want %+v, got %+v, %v", want, got, err)
+		}
+	}
+	check(Standing{})
+	if _, _, err := fake.RegisterSchema(subject, older(t)); err != nil {
+		t.Fatal(err)
+	}
+	check(Standing{Exists: true, Level: "BACKWARD"}) // the registry's
+	if err := fake.SetCompat(subject, sr.CompatFull); err != nil {
+		t.Fatal(err)
+	}
+	check(Standing{Exists: true, Level: "FULL"}) // its own
+	if got := fake.writes(); len(got) != 0 {
+		t.Errorf("the registry was written to by %q", got)
+	}
+	id, err := client.Register(t.Context(), subject)
+	if err != nil {
+		t.Fatal(err)
+	}
+	check(Standing{Registered: true, ID: id, Exists: true, Level: "FULL"})
+}
 
 // TestRegister_SaysWhatWaitingDoesNotMend classifies every kind of answer.
 func TestRegister_SaysWhatWaitingDoesNotMend(t *testing.T) {
@@ -260,6 +288,9 @@ func TestRegister_SaysWhatWaitingDoesNotMend(t *testing.T) {
 			if errors.Is(err, sentinel) != (sentinel == test.want) {
 				t.Errorf("%s %s %d: want %v, got %v", test.method, test.path, test.status, test.want, err)
 			}
+		}
+		if IsPermanent(err) != (test.want != nil) {
+			t.Errorf("%s %s %d: permanent is %v", test.method, test.path, test.status, IsPermanent(err))
 		}
 		if !strings.Contains(err.Error(), subject) {
 			t.Errorf("the subject is not named: %v", err)

@@ -55,6 +55,11 @@ func (f *field) UnmarshalJSON(text []byte) error {
 // recordTypes are the record types the schema defines, by name. It fails the test if one is defined twice.
 func recordTypes(t *testing.T) map[string]recordType {
 	t.Helper()
+	return recordTypesOf(t, Text())
+}
+
+func recordTypesOf(t *testing.T, text string) map[string]recordType {
+	t.Helper()
 	found := map[string]recordType{}
 	var walk func(schema json.RawMessage)
 	walk = func(schema json.RawMessage) {
@@ -87,7 +92,7 @@ func recordTypes(t *testing.T) map[string]recordType {
 			walk(f.Type)
 		}
 	}
-	walk(json.RawMessage(Text()))
+	walk(json.RawMessage(text))
 	if len(found) < 15 {
 		t.Fatalf("found only %d record types", len(found))
 	}

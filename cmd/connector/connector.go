@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"sync/atomic"
 	"time"
 
 	"github.com/cenkalti/backoff/v4"
@@ -34,7 +35,8 @@ type connector struct {
 	tenants  []worker.Config
 	group    *worker.Group
 	streams  []*worker.Tenant
-	started  chan struct{} // closed once group and streams are there
+	waiting  atomic.Pointer[string] // why the start has to wait, as long as it does
+	started  chan struct{}          // closed once group and streams are there
 }
 
 // newConnector wires everything that needs no network.
@@ -120,25 +122,25 @@ func (c *connector) prepare(ctx context.Context) error {
 
 // encoder registers the schema, if there is a registry.
 func (c *connector) encoder(ctx context.Context) (encoder schema.Encoder, err error) {
-	if c.cfg.RegistryURL == "" {
+	if len(c.cfg.Registry.URLs) == 0 {
 		return schema.NewSingleObjectEncoder()
 	}
-	registry, err := schema.NewRegistry(schema.RegistryConfig{URLs: []string{c.cfg.RegistryURL}, Mode: schema.RegistryRegister})
+	registry, err := registryClient(c.cfg.Registry)
 	if err != nil {
 		return nil, err
 	}
 	defer registry.Close()
+	subject := schema.Subject(c.cfg.Topic)
 	err = c.persist(ctx, "schema is not registered", func() error {
-		id, err := registry.Register(ctx, schema.Subject(c.cfg.Topic))
-		for _, permanent := range []error{schema.ErrRegistryConfig, schema.ErrNotRegistered, schema.ErrIncompatible, schema.ErrRegistryRefused} {
-			if errors.Is(err, permanent) {
-				return backoff.Permanent(err)
-			}
+		id, err := registry.Register(ctx, subject)
+		if schema.IsPermanent(err) {
+			return backoff.Permanent(err)
 		}
 		if err != nil {
 			return err
 		}
-		c.log.Info("schema is registered", "subject", schema.Subject(c.cfg.Topic), "id", id)
+		c.log.Info("schema is registered", "subject", subject, "id", id)
+		// From here on the registry is not needed any more, and may be down.
 		encoder, err = schema.NewConfluentEncoder(id)
 		return err
 	})
@@ -149,7 +151,10 @@ func (c *connector) encoder(ctx context.Context) (encoder schema.Encoder, err er
 func (c *connector) persist(ctx context.Context, failure string, try func() error) error {
 	pauses := backoff.WithContext(backoff.NewExponentialBackOff(backoff.WithInitialInterval(500*time.Millisecond),
 		backoff.WithMaxInterval(30*time.Second), backoff.WithMaxElapsedTime(0)), ctx)
+	defer c.waiting.Store(nil)
 	return backoff.RetryNotify(try, pauses, func(err error, wait time.Duration) {
+		reason := failure + ": " + err.Error()
+		c.waiting.Store(&reason)
 		c.log.Warn(failure, "error", err, "retry_in", wait.Round(time.Millisecond))
 	})
 }
@@ -159,6 +164,9 @@ func (c *connector) notReady() (reasons []string) {
 	select {
 	case <-c.started:
 	default:
+		if reason := c.waiting.Load(); reason != nil {
+			return []string{"starting: " + *reason}
+		}
 		return []string{"starting: topics and schema are not ready yet"}
 	}
 	if !c.group.Joined() {

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/teams-kafka/connector/internal/config"
+	"github.com/teams-kafka/connector/schema"
 	"github.com/teams-kafka/connector/sink"
 )
 
@@ -57,7 +58,7 @@ configuration, the arguments or a topic is refused and somebody must change it.`
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(runCommand(), demoCommand(), simulateCommand(), offsetsCommand(), verifyCommand())
+	root.AddCommand(runCommand(), demoCommand(), simulateCommand(), offsetsCommand(), verifyCommand(), convertCommand(), schemaCommand())
 	root.SetArgs(args)
 	root.SetIn(in)
 	root.SetOut(out)
@@ -69,7 +70,7 @@ configuration, the arguments or a topic is refused and somebody must change it.`
 		return exitOK
 	case errors.Is(err, errJudged):
 		return exitFailed
-	case errors.As(err, &usage), errors.Is(err, config.ErrInvalid), errors.Is(err, sink.ErrTopic), errors.Is(err, errRefused):
+	case errors.As(err, &usage), errors.Is(err, config.ErrInvalid), errors.Is(err, sink.ErrTopic), errors.Is(err, errRefused), schema.IsPermanent(err):
 		fmt.Fprintln(errOut, "connector:", err)
 		return exitUsage
 	default:

@@ -34,7 +34,7 @@ type Config struct {
 	SessionTimeout     time.Duration
 	TransactionTimeout time.Duration
 
-	RegistryURL string
+	Registry Registry
 
 	ExactlyOnce     bool
 	IngestTimestamp bool
@@ -66,17 +66,30 @@ var ErrInvalid = errors.New("configuration is invalid")
 
 // Parse checks settings and turns them into a Config. An empty setting takes its default.
 func Parse(s Settings) (Config, error) {
+	p := newParser(s)
+	c := p.parse()
+	if err := p.err(); err != nil {
+		return Config{}, err
+	}
+	return c, nil
+}
+
+// newParser takes the settings with the defaults of those that are empty.
+func newParser(s Settings) *parser {
 	s.each(func(setting Setting, value *string) {
 		if *value = strings.TrimSpace(*value); *value == "" {
 			*value = setting.Default
 		}
 	})
-	p := parser{settings: s, unreadable: &secretReports{}}
-	c := p.parse()
-	if len(p.wrong) > 0 {
-		return Config{}, fmt.Errorf("%w:\n%s", ErrInvalid, strings.Join(p.wrong, "\n"))
+	return &parser{settings: s, unreadable: &secretReports{}}
+}
+
+// err names every variable that was refused; it is nil if none was.
+func (p *parser) err() error {
+	if len(p.wrong) == 0 {
+		return nil
 	}
-	return c, nil
+	return fmt.Errorf("%w:\n%s", ErrInvalid, strings.Join(p.wrong, "\n"))
 }
 
 // parser parses the variables that all tenants share, or those of one tenant.
@@ -162,11 +175,7 @@ func (p *parser) parse() Config {
 		p.refuse("KAFKA_TRANSACTION_TIMEOUT", s.KafkaTransactionTimeout,
 			"must be longer than COMMIT_INTERVAL ("+c.CommitInterval.String()+"), or the broker gives up transactions that are merely waiting")
 	}
-	if s.SchemaRegistryURL != "" {
-		if u := p.url("SCHEMA_REGISTRY_URL", s.SchemaRegistryURL); u != nil {
-			c.RegistryURL = u.String()
-		}
-	}
+	c.Registry = p.registry()
 	if s.AdminAddress != "none" {
 		c.AdminAddress = s.AdminAddress
 		if _, _, err := net.SplitHostPort(s.AdminAddress); err != nil {
@@ -344,23 +353,30 @@ func (p *parser) kafkaTLS() *tls.Config {
 		return nil
 	}
 	c := &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: p.roots("KAFKA_TLS_CA_FILE", s.KafkaTLSCAFile)}
-	switch {
-	case s.KafkaTLSCertFile == "" && s.KafkaTLSKeyFile == "":
-	case s.KafkaTLSCertFile == "":
-		p.refuse("KAFKA_TLS_CERT_FILE", "", "is not set but KAFKA_TLS_KEY_FILE is")
-	case s.KafkaTLSKeyFile == "":
-		p.refuse("KAFKA_TLS_KEY_FILE", "", "is not set but KAFKA_TLS_CERT_FILE is")
-	default:
-		if _, err := tls.LoadX509KeyPair(s.KafkaTLSCertFile, s.KafkaTLSKeyFile); err != nil {
-			p.refuse("KAFKA_TLS_CERT_FILE", s.KafkaTLSCertFile, "and KAFKA_TLS_KEY_FILE hold no matching certificate and key")
-		}
-		// Read again for every connection, so that a rotated certificate needs no restart.
-		c.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
-			pair, err := tls.LoadX509KeyPair(s.KafkaTLSCertFile, s.KafkaTLSKeyFile)
-			return &pair, err
-		}
-	}
+	p.clientCertificate(c, "KAFKA_TLS_CERT_FILE", s.KafkaTLSCertFile, "KAFKA_TLS_KEY_FILE", s.KafkaTLSKeyFile)
 	return c
+}
+
+// clientCertificate lets c show the certificate in two files, if they are set.
+func (p *parser) clientCertificate(c *tls.Config, certName, certFile, keyName, keyFile string) {
+	switch {
+	case certFile == "" && keyFile == "":
+		return
+	case certFile == "":
+		p.refuse(certName, "", "is not set but "+keyName+" is")
+		return
+	case keyFile == "":
+		p.refuse(keyName, "", "is not set but "+certName+" is")
+		return
+	}
+	if _, err := tls.LoadX509KeyPair(certFile, keyFile); err != nil {
+		p.refuse(certName, certFile, "and "+keyName+" hold no matching certificate and key")
+	}
+	// Read again for every connection, so that a rotated certificate needs no restart.
+	c.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+		pair, err := tls.LoadX509KeyPair(certFile, keyFile)
+		return &pair, err
+	}
 }
 
 func (p *parser) sasl() SASL {

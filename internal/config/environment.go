@@ -9,9 +9,18 @@ import (
 
 // Load reads the environment. Its error names every variable that is wrong.
 func Load() (Config, error) {
+	s, err := readEnvironment()
+	if err != nil {
+		return Config{}, err
+	}
+	return Parse(s)
+}
+
+// readEnvironment reads the environment as text.
+func readEnvironment() (Settings, error) {
 	var s Settings
 	if err := envconfig.Process("", &s); err != nil {
-		return Config{}, fmt.Errorf("%w: %w", ErrInvalid, err)
+		return Settings{}, fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
 	s.SecretFiles = secretFiles("")
 	s.Tenants = make(map[string]Settings)
@@ -22,7 +31,7 @@ func Load() (Config, error) {
 		own.each(func(setting Setting, value *string) { *value = os.Getenv(prefix(alias) + setting.Name) })
 		s.Tenants[alias] = own
 	}
-	return Parse(s)
+	return s, nil
 }
 
 // secretFiles finds the variables that name files with secrets.

@@ -75,6 +75,14 @@ func (p *parser) isSet(name, value string) bool {
 	return value != "" || p.settings.SecretFiles[name] != ""
 }
 
+// optional reads a secret that need not be there.
+func (p *parser) optional(name, value string) Secret {
+	if !p.isSet(name, value) {
+		return Secret{}
+	}
+	return p.secret(name, value)
+}
+
 // secret reads a required secret from its variable, or from the file that another one names.
 func (p *parser) secret(name, value string) Secret {
 	file := p.settings.SecretFiles[name]

@@ -68,7 +68,14 @@ type Settings struct {
 	KafkaSessionTimeout     string `envconfig:"KAFKA_SESSION_TIMEOUT" default:"15s" example:"10s" doc:"After how long without a heartbeat a process counts as dead and another takes its tenant over."`
 	KafkaTransactionTimeout string `envconfig:"KAFKA_TRANSACTION_TIMEOUT" default:"60s" example:"60s" doc:"After how long the broker gives up a transaction whose writer is silent. More than COMMIT_INTERVAL; the broker allows at most its transaction.max.timeout.ms."`
 
-	SchemaRegistryURL string `envconfig:"SCHEMA_REGISTRY_URL" example:"https://registry:8081" doc:"Confluent-compatible schema registry. Without one records are written in Avro's single-object encoding."`
+	SchemaRegistryURL      string `envconfig:"SCHEMA_REGISTRY_URL" example:"https://registry:8081" doc:"Confluent-compatible schema registry; several instances of one are comma-separated and tried in turn. Without one records are written in Avro's single-object encoding."`
+	SchemaRegistryMode     string `envconfig:"SCHEMA_REGISTRY_MODE" default:"register" example:"lookup" doc:"register: the schema is registered if the subject does not hold it, after its compatibility was checked. lookup: nothing is ever written, the schema must have been registered (connector schema register)."`
+	SchemaRegistryUsername string `envconfig:"SCHEMA_REGISTRY_USERNAME" example:"connector" doc:"User for basic authentication at the schema registry."`
+	SchemaRegistryPassword string `envconfig:"SCHEMA_REGISTRY_PASSWORD" secret:"true" example:"the-password" doc:"Password for basic authentication at the schema registry."`
+	SchemaRegistryToken    string `envconfig:"SCHEMA_REGISTRY_TOKEN" secret:"true" example:"the-token" doc:"Token for bearer authentication at the schema registry, instead of user and password."`
+	SchemaRegistryCAFile   string `envconfig:"SCHEMA_REGISTRY_CA_FILE" example:"/etc/registry/ca.pem" doc:"PEM file with further root certificates for the schema registry."`
+	SchemaRegistryCertFile string `envconfig:"SCHEMA_REGISTRY_CERT_FILE" example:"/etc/registry/client.pem" doc:"PEM file with the client certificate for the schema registry, for mutual TLS."`
+	SchemaRegistryKeyFile  string `envconfig:"SCHEMA_REGISTRY_KEY_FILE" example:"/etc/registry/client.key" doc:"PEM file with the client certificate's key."`
 
 	Delivery        string `envconfig:"DELIVERY" default:"exactly-once" example:"idempotent" doc:"exactly-once, or idempotent for brokers without transactions (which gives up the fencing of a second writer)."`
 	RecordTimestamp string `envconfig:"RECORD_TIMESTAMP" default:"event" example:"ingest" doc:"Timestamp of a record: event (last modification) or ingest (time of writing)."`

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"sync"
 	"time"
 
@@ -35,6 +36,9 @@ type session struct {
 	forgotten  []string                    // users whose positions end with the next commit
 	discovered bool                        // a discovery has succeeded
 	doubted    int                         // discoveries in a row that were not believed
+	floor      int64                       // the index is complete from here on, in milliseconds
+	stray      int64                       // the oldest version seen outside the window it was asked for
+	life       context.Context             // of the records on their way to Kafka
 	records    int                         // since the last commit
 	times      []int64                     // of the versions written since the last commit
 	letters    int                         // dead letters since the last commit,
@@ -69,6 +73,8 @@ func newSession(ctx context.Context, cfg Config, log *slog.Logger) (s *session, 
 		dirty:   make(map[string]offsets.Position),
 		resting: make(map[string]bool),
 		full:    make(chan struct{}, 1),
+		stray:   math.MaxInt64,
+		life:    ctx,
 	}
 	for _, loser := range stored.Losers {
 		writer.WritePosition(loser)
@@ -85,6 +91,7 @@ func newSession(ctx context.Context, cfg Config, log *slog.Logger) (s *session, 
 	}
 
 	since := s.horizon(now)
+	s.floor = since.UnixMilli()
 	rebuilt, err := sink.Rebuild(ctx, cfg.Writer.Client, topics, s.index, since, cfg.RebuildTimeout)
 	if err != nil {
 		return nil, err
@@ -105,7 +112,7 @@ func newSession(ctx context.Context, cfg Config, log *slog.Logger) (s *session, 
 // horizon is the oldest instant that any window can still ask for, at most IndexHorizon back. Who is parked
 // or not polled at all does not hold it: when such a user is read again, deliver reaches back.
 func (s *session) horizon(now time.Time) time.Time {
-	oldest := now.UnixMilli()
+	oldest := min(now.UnixMilli(), s.stray)
 	idle := make(map[string]bool)
 	if s.poller != nil {
 		for _, parked := range s.poller.Status().Parked {
@@ -125,6 +132,14 @@ func (s *session) horizon(now time.Time) time.Time {
 func (s *session) run(ctx context.Context) error {
 	defer s.writer.Close()
 	group, running := errgroup.WithContext(ctx)
+	// What was delivered lives on when the polls end, so that the last commit below has it; but a delivery
+	// that waits for a Kafka that takes nothing must not wait for ever.
+	life, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	s.mu.Lock()
+	s.life = life
+	s.mu.Unlock()
+	defer context.AfterFunc(running, func() { time.AfterFunc(s.cfg.FinishTimeout, end) })()
 	group.Go(func() error { return s.poller.Run(running) })
 	group.Go(func() error { return s.commitLoop(running) })
 	group.Go(func() error { return s.discoverLoop(running) })
@@ -178,7 +193,9 @@ const sweepInterval = time.Minute
 func (s *session) sweep() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.index.Sweep(s.horizon(time.Now()).UnixMilli())
+	horizon := s.horizon(time.Now()).UnixMilli()
+	s.index.Sweep(horizon)
+	s.floor = max(s.floor, horizon)
 	s.cfg.Metrics.index(s.index)
 }
 
@@ -223,8 +240,11 @@ func (s *session) deliver(ctx context.Context, d source.Delivery) error {
 	if _, known := s.positions[d.User]; !known || s.resting[d.User] {
 		return source.ErrRemoved
 	}
+	if err := s.reachBack(ctx, items, d); err != nil {
+		return err
+	}
 	for i := range items {
-		if err := s.admit(ctx, &items[i], d); err != nil {
+		if err := s.admit(&items[i], d); err != nil {
 			return err
 		}
 	}
@@ -242,6 +262,38 @@ func (s *session) deliver(ctx context.Context, d source.Delivery) error {
 	return nil
 }
 
+// reachBack reads the topic again, from further back, before items are compared that are older than the
+// index reaches: those of a user who is new, came back, was parked or was rewound, and those that lie
+// outside the window they were asked for (invariant 2). The caller holds mu.
+func (s *session) reachBack(ctx context.Context, items []item, d source.Delivery) error {
+	oldest := d.From
+	for i := range items {
+		if it := &items[i]; it.err == nil && it.identity.Version.Time < d.From {
+			oldest = min(oldest, it.identity.Version.Time)
+			s.stray = min(s.stray, it.identity.Version.Time) // it will be shown again
+		}
+	}
+	oldest = max(oldest, time.Now().Add(-s.cfg.IndexHorizon).UnixMilli())
+	if oldest >= s.floor {
+		return nil
+	}
+	// What is open is not visible to a reader, not even to ourselves.
+	finish, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.Writer.TransactionTimeout)
+	defer cancel()
+	if err := s.commit(finish); err != nil {
+		return err
+	}
+	rebuilt, err := sink.Rebuild(ctx, s.cfg.Writer.Client, s.cfg.Writer.Topics, s.index, time.UnixMilli(oldest), s.cfg.RebuildTimeout)
+	if err != nil {
+		return err
+	}
+	s.log.Info("index reaches further back", "records", rebuilt.Records, "messages", s.index.Len(),
+		"since", time.UnixMilli(oldest).UTC(), "before", time.UnixMilli(s.floor).UTC(), "seconds", rebuilt.Seconds)
+	s.floor = oldest
+	s.cfg.Metrics.rebuild(rebuilt, s.index)
+	return nil
+}
+
 // item is what is known of an item before it is decoded.
 type item struct {
 	raw      []byte
@@ -256,14 +308,14 @@ func identify(raw []byte) item {
 
 // admit writes an item unless the topic holds it, or something newer of the same message, already.
 // It may enter the index only when its record is in the transaction (invariants 1, 2, 3).
-func (s *session) admit(ctx context.Context, it *item, d source.Delivery) error {
+func (s *session) admit(it *item, d source.Delivery) error {
 	m := s.cfg.Metrics
 	if s.cfg.Policy.Excludes(it.identity.ChatID) {
 		m.item(outcomeExcluded)
 		return nil
 	}
 	if it.err != nil {
-		return s.bury(ctx, it, sink.Letter{Stage: "identify", Reason: it.err.Error()})
+		return s.bury(it, sink.Letter{Stage: "identify", Reason: it.err.Error()})
 	}
 	if t := it.identity.Version.Time; t < d.From || t >= d.To {
 		m.outside.Inc() // kept all the same
@@ -279,13 +331,13 @@ func (s *session) admit(ctx context.Context, it *item, d source.Delivery) error 
 	}
 	record, err := s.record(it)
 	if err != nil {
-		return s.bury(ctx, it, sink.Letter{Stage: "transform", Reason: err.Error(), Ordered: true})
+		return s.bury(it, sink.Letter{Stage: "transform", Reason: err.Error(), Ordered: true})
 	}
 	if !s.writer.Fits(record) {
-		return s.bury(ctx, it, sink.Letter{Stage: "produce", Ordered: true,
+		return s.bury(it, sink.Letter{Stage: "produce", Ordered: true,
 			Reason: fmt.Sprintf("the record is larger than the topic's max.message.bytes, %d", s.cfg.Writer.Limits.OutputBytes)})
 	}
-	if err := s.writer.Write(ctx, record); err != nil {
+	if err := s.writer.Write(s.life, record); err != nil {
 		return err
 	}
 	s.index.Put(key, it.identity.Version)
@@ -324,7 +376,7 @@ func (s *session) record(it *item) (*kgo.Record, error) {
 }
 
 // bury writes an item to the dead letters, once, whole but for what the policy leaves out.
-func (s *session) bury(ctx context.Context, it *item, letter sink.Letter) error {
+func (s *session) bury(it *item, letter sink.Letter) error {
 	letter.Raw, letter.Value = it.raw, transform.DeadLetter(it.raw, s.cfg.Policy)
 	letter.Identity = it.identity
 	letter.When = time.Now()
@@ -339,7 +391,7 @@ func (s *session) bury(ctx context.Context, it *item, letter sink.Letter) error 
 		return &source.Refusal{Err: fmt.Errorf("%w: %d bytes, the topic takes %d",
 			sink.ErrLetterTooLarge, len(record.Value), s.cfg.Writer.Limits.LetterBytes)}
 	}
-	if err := s.writer.Write(ctx, record); err != nil {
+	if err := s.writer.Write(s.life, record); err != nil {
 		return err
 	}
 	if letter.Ordered {

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/teams-kafka/connector/internal/config"
+	"github.com/teams-kafka/connector/internal/embedded"
+	"github.com/teams-kafka/connector/internal/graphsim"
+	"github.com/teams-kafka/connector/schema"
+)
+
+// TestRun_WaitsForARegistryThatIsDownAndNeedsItNoMoreLater: the registry comes up after the connector, and goes
+// away once the schema is registered; messages flow all the same.
+func TestRun_WaitsForARegistryThatIsDownAndNeedsItNoMoreLater(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	kafka, err := embedded.StartKafka(embedded.KafkaOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(kafka.Close)
+	// A port that is free now, and most likely still when the registry comes up.
+	reserved, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := reserved.Addr().(*net.TCPAddr)
+	if err := reserved.Close(); err != nil {
+		t.Fatal(err)
+	}
+
+	dir := t.TempDir()
+	d := demo{simulation: simulation{users: 4, chats: 4, rate: 20, seed: 3}}
+	sim, err := graphsim.Start(d.simulator(dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sim.Close()
+	cfg, err := config.Parse(d.settings(sim, dir, kafka.Brokers(), "http://"+address.String()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var logs syncBuffer
+	c, err := newConnector(cfg, slog.New(slog.NewTextHandler(&logs, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	running, stop := context.WithCancel(ctx)
+	defer stop()
+	ended := make(chan error, 1)
+	go func() { ended <- runUntil(running, c, 20*time.Second) }()
+
+	until(t, ctx, "readiness names the registry", func() bool {
+		return strings.Contains(strings.Join(c.notReady(), "\n"), "schema is not registered: ")
+	})
+	if !strings.Contains(logs.String(), "schema is not registered") || !strings.Contains(logs.String(), "connection refused") {
+		t.Errorf("the log does not say so:\n%s", logs.String())
+	}
+	registry, err := embedded.StartRegistry(embedded.RegistryOptions{Port: address.Port})
+	if err != nil {
+		t.Fatal(err)
+	}
+	until(t, ctx, "it is ready", func() bool { return len(c.notReady()) == 0 })
+	if _, ok := registry.Fake().GetSchema(schema.Subject(cfg.Topic), 1); !ok {
+		t.Error("ready without a registered schema")
+	}
+	if err := registry.Close(); err != nil {
+		t.Fatal(err)
+	}
+	written := itemCounts(c.registry)["written"]
+	until(t, ctx, "messages flow without the registry", func() bool { return itemCounts(c.registry)["written"] > written+50 })
+	stop()
+	if err := <-ended; err != nil {
+		t.Errorf("an orderly end gave %v", err)
+	}
+}
+
+func TestRun_AnIncompatibleSchemaStopsTheStartWithTheRegistrysExplanation(t *testing.T) {
+	const explanation = "READER_FIELD_MISSING_DEFAULT_VALUE at /fields/3"
+	kafka, err := embedded.StartKafka(embedded.KafkaOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(kafka.Close)
+	settings := config.Settings{
+		GraphEndpoint: "http://127.0.0.1:1", AzureTenantID: "8b4f9a50-1f0e-4c8d-9a30-5d1c6f3f1d11", AzureClientID: "c", AzureClientSecret: "s", SourceUsers: "u",
+		KafkaBrokers: strings.Join(kafka.Brokers(), ","), SchemaRegistryURL: refusing(t, explanation).URL, AdminAddress: "none",
+	}
+	got := command(t, environment(settings), "", "run")
+	if got.code != exitUsage || !strings.Contains(got.stderr, explanation) || !strings.Contains(got.stderr, testSubject) {
+		t.Errorf("exit code %d\n%s", got.code, got.stderr)
+	}
+
+	settings.SchemaRegistryMode = "lookup"
+	got = command(t, environment(settings), "", "run")
+	if got.code != exitUsage || !strings.Contains(got.stderr, schema.ErrNotRegistered.Error()) {
+		t.Errorf("lookup: exit code %d\n%s", got.code, got.stderr)
+	}
+}
+
+// until waits for a condition.
+func until(t *testing.T, ctx context.Context, what string, holds func() bool) {
+	t.Helper()
+	for !holds() {
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			t.Fatalf("it did not come about that %s", what)
+		}
+		wait(ctx, 20*time.Millisecond)
+	}
+}

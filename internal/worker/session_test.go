@@ -1,0 +1,200 @@
+package worker
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/teams-kafka/connector/internal/config"
+	"github.com/teams-kafka/connector/internal/embedded"
+	"github.com/teams-kafka/connector/offsets"
+	"github.com/teams-kafka/connector/schema"
+	"github.com/teams-kafka/connector/sink"
+	"github.com/teams-kafka/connector/source"
+)
+
+const tenantID = "8b4f9a50-1f0e-4c8d-9a30-5d1c6f3f1d11"
+
+// configuration is a tenant on an embedded Kafka whose pages come from the test.
+func configuration(t *testing.T, users ...string) Config {
+	t.Helper()
+	kafka, err := embedded.StartKafka(embedded.KafkaOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(kafka.Close)
+	ladder, err := source.NewLadder([]time.Duration{time.Minute, 2 * time.Minute}, time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	encoder, err := schema.NewSingleObjectEncoder()
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := []kgo.Opt{kgo.SeedBrokers(kafka.Brokers()...)}
+	sourceMetrics := source.NewMetrics(nil)
+	return Config{
+		Name: "teams", Tenant: tenantID, Ladder: ladder, Encoder: encoder,
+		Client: source.NewClient(&url.URL{Scheme: "https", Host: "graph.test"}, &http.Client{}, source.NewTokens(source.Credentials{}),
+			source.NewGate(1), "test (instance 1)", sourceMetrics),
+		Directory:    &source.Directory{Listed: users},
+		UsersRefresh: time.Hour, UsersRetention: 30 * 24 * time.Hour,
+		Start: config.Start{Back: time.Minute}, PageSize: 50, InFlight: 1,
+		Writer: sink.WriterConfig{
+			Client: client, Topics: sink.Topics{Output: "out", DeadLetters: "out.dlq", Offsets: "teams.offsets", Partitions: 1, Replication: -1},
+			TransactionalID: sink.TransactionalID("out", tenantID), TransactionTimeout: 30 * time.Second,
+		},
+		CommitInterval: time.Hour, CommitRecords: 10_000, IndexHorizon: 21 * 24 * time.Hour, IndexMaxEntries: 100_000,
+		RebuildTimeout: 20 * time.Second, FinishTimeout: 10 * time.Second, Metrics: NewMetrics(nil), SourceMetrics: sourceMetrics,
+	}
+}
+
+func open(t *testing.T, cfg Config) *session {
+	t.Helper()
+	s, err := newSession(t.Context(), cfg, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.writer.Close)
+	return s
+}
+
+func message(id string, at time.Time) []byte {
+	return fmt.Appendf(nil, `{"id":%q,"chatId":"19:a@thread.v2","etag":"%d","messageType":"message","createdDateTime":%q,"lastModifiedDateTime":%q,"body":{"contentType":"text","content":"x"}}`,
+		id, at.UnixMilli(), at.UTC().Format(time.RFC3339Nano), at.UTC().Format(time.RFC3339Nano))
+}
+
+func (s *session) take(t *testing.T, user string, from, to time.Time, items ...[]byte) {
+	t.Helper()
+	if err := s.deliver(t.Context(), source.Delivery{User: user, Items: items, From: from.UnixMilli(), To: to.UnixMilli()}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (s *session) save(t *testing.T) {
+	t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (c Config) count(outcome string) int {
+	return int(testutil.ToFloat64(c.Metrics.items.WithLabelValues(outcome)))
+}
+
+// current says that a user has been read up to now.
+func (s *session) current(t *testing.T, user string, now time.Time) {
+	t.Helper()
+	p := offsets.Position{Start: now.Add(-time.Hour).UnixMilli(), Marks: []offsets.Mark{{Rung: time.Minute, At: now.UnixMilli()}, {Rung: 2 * time.Minute, At: now.UnixMilli()}}}
+	if err := s.deliver(t.Context(), source.Delivery{User: user, From: now.UnixMilli(), To: now.UnixMilli(), Position: &p}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestSession_AUserReadFromFurtherBackThanTheIndexReachesIsComparedWithTheTopic(t *testing.T) {
+	cfg := configuration(t, "u", "late")
+	now := time.Now().Truncate(time.Millisecond)
+	old := message("1", now.Add(-3*time.Hour))
+	first := open(t, cfg)
+	first.take(t, "u", now.Add(-4*time.Hour), now, old)
+	first.current(t, "u", now)
+	first.current(t, "late", now)
+	first.save(t)
+	if cfg.count(outcomeWritten) != 1 {
+		t.Fatalf("%d written", cfg.count(outcomeWritten))
+	}
+
+	// The next process needs the last minutes only, and then a mailbox is read from hours back (beyond the hour that a rebuild adds for clocks).
+	second := open(t, cfg)
+	if reach := now.Sub(time.UnixMilli(second.floor)); reach > 10*time.Minute {
+		t.Fatalf("the index reaches back %v, the test shows nothing", reach)
+	}
+	second.take(t, "u", now.Add(-time.Minute), now.Add(time.Minute), message("2", now))
+	second.take(t, "late", now.Add(-4*time.Hour), now, old)
+	if written, seen := cfg.count(outcomeWritten), cfg.count(outcomeSeen); written != 2 || seen != 1 {
+		t.Errorf("%d written and %d seen, want 2 and 1", written, seen)
+	}
+	// What was open when the index was extended is known, too.
+	second.take(t, "late", now.Add(-time.Minute), now.Add(time.Minute), message("2", now))
+	if cfg.count(outcomeWritten) != 2 {
+		t.Error("a version of the transaction under way was written twice")
+	}
+}
+
+func TestSession_WhatWasSweptIsFoundAgain(t *testing.T) {
+	cfg := configuration(t, "u", "parked")
+	now := time.Now().Truncate(time.Millisecond)
+	old := message("1", now.Add(-30*time.Minute))
+	s := open(t, cfg)
+	s.take(t, "u", now.Add(-40*time.Minute), now, old)
+	s.current(t, "u", now)
+	s.current(t, "parked", now)
+	s.save(t)
+	s.sweep()
+	if s.index.Len() != 0 {
+		t.Fatal("nothing was swept, the test shows nothing")
+	}
+	s.take(t, "parked", now.Add(-time.Hour), now, old)
+	if cfg.count(outcomeWritten) != 1 || cfg.count(outcomeSeen) != 1 {
+		t.Errorf("%d written, %d seen, want 1 and 1", cfg.count(outcomeWritten), cfg.count(outcomeSeen))
+	}
+}
+
+func TestSession_AnItemOutsideItsWindowIsNotWrittenAtEachReading(t *testing.T) {
+	cfg := configuration(t, "u")
+	now := time.Now().Truncate(time.Millisecond)
+	stray := message("1", now.Add(-30*time.Minute))
+	s := open(t, cfg)
+	s.current(t, "u", now)
+	for range 3 {
+		s.take(t, "u", now.Add(-time.Minute), now, stray)
+		s.save(t)
+		s.sweep()
+	}
+	if cfg.count(outcomeWritten) != 1 || cfg.count(outcomeSeen) != 2 {
+		t.Errorf("%d written, %d seen, want 1 and 2", cfg.count(outcomeWritten), cfg.count(outcomeSeen))
+	}
+}
+
+func TestSession_AnOrderlyEndCommitsWhatWasDelivered(t *testing.T) {
+	cfg := configuration(t)
+	now := time.Now()
+	s := open(t, cfg)
+	s.positions["u"] = offsets.Position{Start: now.UnixMilli()}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	running := make(chan struct{})
+	go func() {
+		close(running)
+		ended <- s.run(ctx)
+	}()
+	<-running
+	for { // run has set up its life once the poller reports; deliver as the poller would
+		s.mu.Lock()
+		ready := s.life != t.Context()
+		s.mu.Unlock()
+		if ready {
+			break
+		}
+	}
+	s.take(t, "u", now.Add(-time.Minute), now.Add(time.Minute), message("1", now))
+	stop()
+	if err := <-ended; err != nil {
+		t.Fatalf("the last commit failed: %v", err)
+	}
+	next := open(t, cfg)
+	next.positions["u"] = offsets.Position{Start: now.UnixMilli()}
+	next.take(t, "u", now.Add(-time.Minute), now.Add(time.Minute), message("1", now))
+	if cfg.count(outcomeWritten) != 1 || cfg.count(outcomeSeen) != 1 {
+		t.Errorf("%d written, %d seen: what was delivered before the end is not in the topic", cfg.count(outcomeWritten), cfg.count(outcomeSeen))
+	}
+}
