@@ -58,7 +58,7 @@ configuration, the arguments or a topic is refused and somebody must change it.`
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(runCommand(), demoCommand(), simulateCommand(), offsetsCommand(), verifyCommand(), convertCommand(), schemaCommand())
+	root.AddCommand(runCommand(), healthCommand(), demoCommand(), simulateCommand(), offsetsCommand(), verifyCommand(), convertCommand(), schemaCommand())
 	root.SetArgs(args)
 	root.SetIn(in)
 	root.SetOut(out)

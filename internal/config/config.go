@@ -176,12 +176,7 @@ func (p *parser) parse() Config {
 			"must be longer than COMMIT_INTERVAL ("+c.CommitInterval.String()+"), or the broker gives up transactions that are merely waiting")
 	}
 	c.Registry = p.registry()
-	if s.AdminAddress != "none" {
-		c.AdminAddress = s.AdminAddress
-		if _, _, err := net.SplitHostPort(s.AdminAddress); err != nil {
-			p.refuse("ADMIN_ADDRESS", s.AdminAddress, "must be host:port, :port, or none")
-		}
-	}
+	c.AdminAddress = p.adminAddress(s.AdminAddress)
 	if err := c.LogLevel.UnmarshalText([]byte(s.LogLevel)); err != nil {
 		p.refuse("LOG_LEVEL", s.LogLevel, "must be debug, info, warn or error")
 	}

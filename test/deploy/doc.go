@@ -1,0 +1,11 @@
+// Package deploy tests what is deployed: the image, the Helm chart, the alerts and the dashboard, with the tools that
+// operators use. What needs a tool that is not everywhere stands behind a build tag:
+//
+//   - none: files against files. Every setting is in the chart, every alert has its section in the runbook, every metric
+//     that an alert or the dashboard names is one that the connector has.
+//   - deploy: a container engine (CONTAINER_ENGINE, by default docker). Builds the image and runs it.
+//   - kubernetes: a cluster (KUBECONFIG), helm and an image that its nodes have (TEST_IMAGE). Installs, upgrades, rolls
+//     back and uninstalls the chart and kills a pod while messages flow.
+//
+// It must not know how the connector works: it looks at files, exit codes, addresses and topics.
+package deploy
