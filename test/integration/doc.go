@@ -1,0 +1,10 @@
+// Package integration shows the connector's promises on the real thing: Apache Kafka, a schema registry
+// and readers that this project did not write. Its tests run with the build tag integration:
+//
+//	go test -tags integration ./test/integration/...
+//
+// They need Java 17 or newer, Maven and Python 3; TEST_KAFKA_VERSION chooses the version of Kafka. The
+// connector is the real binary in a process of its own, and what it wrote is judged by package judge.
+//
+// It knows the connector by its environment variables, its log and its topics alone.
+package integration
