@@ -58,6 +58,17 @@ func (g *graph) GetToken(context.Context, policy.TokenRequestOptions) (azcore.Ac
 	return azcore.AccessToken{Token: fmt.Sprintf("token-%d", g.tokens), ExpiresOn: time.Now().Add(time.Hour)}, nil
 }
 
+// polls counts the requests by user.
+func (g *graph) polls() map[string]int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	polls := make(map[string]int)
+	for _, r := range g.requests {
+		polls[r.user]++
+	}
+	return polls
+}
+
 func (g *graph) client() *Client {
 	root, _ := url.Parse("https://graph.test")
 	tokens := &Tokens{make: func() (azcore.TokenCredential, error) { return g, nil }}

@@ -18,8 +18,8 @@ func TestOneBroker(t *testing.T) {
 		"member died between join and sync": memberDiedBetweenJoinAndSync,
 		"transaction expired":               transactionExpired,
 		"zombie is fenced":                  zombieIsFenced,
-		"message too large":                 messageTooLarge,
 		"timestamps too old":                timestampsTooOld,
+		"message too large":                 messageTooLarge,
 		"output topic recreated":            outputTopicRecreated,
 		"offsets topic recreated":           offsetsTopicRecreated,
 	} {
