@@ -14,7 +14,7 @@ import (
 )
 
 // ErrMissing says that Java or Maven is not installed.
-var ErrMissing = errors.New("Java 17 or newer and Maven are needed")
+var ErrMissing = errors.New("missing: Java 17 or newer, and Maven")
 
 // Fetch runs a goal of Maven's dependency plugin (copy-dependencies, unpack-dependencies) for the
 // pom.xml in a folder and returns the folder that it filled: target/ and the name there. Properties
