@@ -16,6 +16,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/teams-kafka/connector/test/kafka"
+	"github.com/teams-kafka/connector/test/process"
 )
 
 func judgedWithFaults(t *testing.T, cluster *kafka.Cluster) {
@@ -49,6 +50,20 @@ func connectorKilled(t *testing.T, cluster *kafka.Cluster) {
 	mustBeRight(t, s.settle(t, ctx, p), 600)
 }
 
+// ownerFirst puts the process that has the tenant first: when a member comes, the group can give it to that one.
+func ownerFirst(a, b *process.Process) (owner, spare *process.Process) {
+	lines := b.Lines()
+	for i := len(lines) - 1; i >= 0; i-- {
+		switch {
+		case strings.Contains(lines[i], "tenant belongs to this process"):
+			return b, a
+		case strings.Contains(lines[i], "spare: no tenant belongs to this process"):
+			return a, b
+		}
+	}
+	return a, b
+}
+
 // A spare takes over within the session timeout, the longest open transaction and the rebuild.
 func spareTakesOver(t *testing.T, cluster *kafka.Cluster) {
 	ctx := within(t, 3*time.Minute)
@@ -59,9 +74,7 @@ func spareTakesOver(t *testing.T, cluster *kafka.Cluster) {
 		spare := s.start(t)
 		spare.WaitFor(t, ctx, 0, "msg=\"spare: no tenant belongs to this process\"")
 		s.commits(t, ctx, 20)
-		if strings.Contains(strings.Join(spare.Lines(), "\n"), "msg=polling") {
-			active, spare = spare, active // the group gave the tenant to the member that came
-		}
+		active, spare = ownerFirst(active, spare)
 		before := len(spare.Lines())
 		active.Kill()
 		died := time.Now()
@@ -158,8 +171,10 @@ func zombieIsFenced(t *testing.T, cluster *kafka.Cluster) {
 	heir := s.start(t)
 	heir.WaitFor(t, ctx, 0, "msg=\"spare: no tenant belongs to this process\"")
 	s.commits(t, ctx, 20)
+	zombie, heir = ownerFirst(zombie, heir)
+	polled := len(heir.Lines())
 	zombie.Signal(syscall.SIGSTOP)
-	heir.WaitFor(t, ctx, 0, "msg=polling")
+	heir.WaitFor(t, ctx, polled, "msg=polling")
 	s.commits(t, ctx, 20)
 	before := len(zombie.Lines())
 	zombie.Signal(syscall.SIGCONT)
