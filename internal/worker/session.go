@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math"
 	"sync"
 	"time"
 
@@ -36,8 +35,7 @@ type session struct {
 	forgotten  []string                    // users whose positions end with the next commit
 	discovered bool                        // a discovery has succeeded
 	doubted    int                         // discoveries in a row that were not believed
-	floor      int64                       // the index is complete from here on, in milliseconds
-	stray      int64                       // the oldest version seen outside the window it was asked for
+	reach      reach                       // how far back the index reaches
 	life       context.Context             // of the records on their way to Kafka
 	records    int                         // since the last commit
 	times      []int64                     // of the versions written since the last commit
@@ -73,8 +71,8 @@ func newSession(ctx context.Context, cfg Config, log *slog.Logger) (s *session, 
 		dirty:   make(map[string]offsets.Position),
 		resting: make(map[string]bool),
 		full:    make(chan struct{}, 1),
-		stray:   math.MaxInt64,
 		life:    ctx,
+		reach:   newReach(time.Now()),
 	}
 	for _, loser := range stored.Losers {
 		writer.WritePosition(loser)
@@ -91,12 +89,16 @@ func newSession(ctx context.Context, cfg Config, log *slog.Logger) (s *session, 
 	}
 
 	since := s.horizon(now)
-	s.floor = since.UnixMilli()
+	s.reach.floor = since.UnixMilli()
 	rebuilt, err := sink.Rebuild(ctx, cfg.Writer.Client, topics, s.index, since, cfg.RebuildTimeout)
 	if err != nil {
 		return nil, err
 	}
 	cfg.Metrics.rebuild(rebuilt, s.index)
+	if back := s.oldest(now); back.Before(now.Add(-cfg.IndexHorizon)) {
+		log.Warn("users are read from further back than INDEX_HORIZON; what is older can be written again after each start",
+			"oldest", back.UTC(), "index_horizon", cfg.IndexHorizon)
+	}
 	log.Info("index is rebuilt from the topic", "records", rebuilt.Records, "foreign", rebuilt.Foreign,
 		"messages", s.index.Len(), "since", since.UTC(), "seconds", rebuilt.Seconds,
 		"positions", len(s.positions))
@@ -107,24 +109,6 @@ func newSession(ctx context.Context, cfg Config, log *slog.Logger) (s *session, 
 		Deliver: s.deliver, Log: log, Metrics: cfg.SourceMetrics,
 	}, s.polled())
 	return s, nil
-}
-
-// horizon is the oldest instant that any window can still ask for, at most IndexHorizon back. Who is parked
-// or not polled at all does not hold it: when such a user is read again, deliver reaches back.
-func (s *session) horizon(now time.Time) time.Time {
-	oldest := min(now.UnixMilli(), s.stray)
-	idle := make(map[string]bool)
-	if s.poller != nil {
-		for _, parked := range s.poller.Status().Parked {
-			idle[parked.User] = true
-		}
-	}
-	for user, p := range s.positions {
-		if !s.resting[user] && !idle[user] {
-			oldest = min(oldest, s.cfg.Ladder.Oldest(p))
-		}
-	}
-	return time.UnixMilli(max(oldest, now.Add(-s.cfg.IndexHorizon).UnixMilli()))
 }
 
 // run polls and commits until the context ends, which is an orderly end and gives nil, or something
@@ -187,18 +171,6 @@ func (s *session) commitLoop(ctx context.Context) error {
 	}
 }
 
-// sweepInterval is how often the index forgets what no window can ask for any more.
-const sweepInterval = time.Minute
-
-func (s *session) sweep() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	horizon := s.horizon(time.Now()).UnixMilli()
-	s.index.Sweep(horizon)
-	s.floor = max(s.floor, horizon)
-	s.cfg.Metrics.index(s.index)
-}
-
 // commit makes the records since the last commit visible, together with the positions that stand for
 // them. The caller holds mu.
 func (s *session) commit(ctx context.Context) error {
@@ -259,38 +231,6 @@ func (s *session) deliver(ctx context.Context, d source.Delivery) error {
 		default:
 		}
 	}
-	return nil
-}
-
-// reachBack reads the topic again, from further back, before items are compared that are older than the
-// index reaches: those of a user who is new, came back, was parked or was rewound, and those that lie
-// outside the window they were asked for (invariant 2). The caller holds mu.
-func (s *session) reachBack(ctx context.Context, items []item, d source.Delivery) error {
-	oldest := d.From
-	for i := range items {
-		if it := &items[i]; it.err == nil && it.identity.Version.Time < d.From {
-			oldest = min(oldest, it.identity.Version.Time)
-			s.stray = min(s.stray, it.identity.Version.Time) // it will be shown again
-		}
-	}
-	oldest = max(oldest, time.Now().Add(-s.cfg.IndexHorizon).UnixMilli())
-	if oldest >= s.floor {
-		return nil
-	}
-	// What is open is not visible to a reader, not even to ourselves.
-	finish, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.Writer.TransactionTimeout)
-	defer cancel()
-	if err := s.commit(finish); err != nil {
-		return err
-	}
-	rebuilt, err := sink.Rebuild(ctx, s.cfg.Writer.Client, s.cfg.Writer.Topics, s.index, time.UnixMilli(oldest), s.cfg.RebuildTimeout)
-	if err != nil {
-		return err
-	}
-	s.log.Info("index reaches further back", "records", rebuilt.Records, "messages", s.index.Len(),
-		"since", time.UnixMilli(oldest).UTC(), "before", time.UnixMilli(s.floor).UTC(), "seconds", rebuilt.Seconds)
-	s.floor = oldest
-	s.cfg.Metrics.rebuild(rebuilt, s.index)
 	return nil
 }
 

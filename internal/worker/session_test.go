@@ -115,7 +115,7 @@ func TestSession_AUserReadFromFurtherBackThanTheIndexReachesIsComparedWithTheTop
 
 	// The next process needs the last minutes only, and then a mailbox is read from hours back (beyond the hour that a rebuild adds for clocks).
 	second := open(t, cfg)
-	if reach := now.Sub(time.UnixMilli(second.floor)); reach > 10*time.Minute {
+	if reach := now.Sub(time.UnixMilli(second.reach.floor)); reach > 10*time.Minute {
 		t.Fatalf("the index reaches back %v, the test shows nothing", reach)
 	}
 	second.take(t, "u", now.Add(-time.Minute), now.Add(time.Minute), message("2", now))
