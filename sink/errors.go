@@ -19,6 +19,22 @@ var (
 	ErrLetterTooLarge = errors.New("dead letter is larger than the dead-letter topic takes")
 )
 
+// TooLargeError is a broker's refusal, for their size, of records that the limits the writer knows allow: the topic's
+// configuration was changed, or the broker or something before it has a limit of its own. The writer is at its end;
+// the next one reads the configuration again, and if that still says the same, must try no more than Below.
+type TooLargeError struct {
+	Topic string
+	// Below is the largest record and batch, in bytes, that is left to try.
+	Below int32
+	Err   error
+}
+
+func (e *TooLargeError) Error() string {
+	return fmt.Sprintf("sink: produce to %s: the broker takes less than max.message.bytes says: %v", e.Topic, e.Err)
+}
+
+func (e *TooLargeError) Unwrap() error { return e.Err }
+
 // wrap names what was being done and marks an error that means the end of this writer.
 func wrap(doing string, err error) error {
 	if err == nil {

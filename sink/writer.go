@@ -40,22 +40,32 @@ type Writer struct {
 
 	positions []*kgo.Record
 
-	mu     sync.Mutex
-	failed error // the first record that could not be produced
+	mu      sync.Mutex
+	failed  error // the first record that could not be produced
+	refused map[partition]*refusal
+}
+
+type partition struct {
+	topic string
+	id    int32
+}
+
+// refusal counts the records of a partition that a broker refused for their size.
+type refusal struct {
+	records, largest, bytes int
+	err                     error
 }
 
 // OpenWriter connects and fences the tenant's other writers: when it returns, a transaction that a
 // predecessor had open is aborted and the predecessor can write no more (invariant 4).
 func OpenWriter(ctx context.Context, cfg WriterConfig) (*Writer, error) {
+	w := &Writer{cfg: cfg, refused: make(map[partition]*refusal)}
 	opts := append([]kgo.Opt{}, cfg.Client...)
 	opts = append(opts,
 		kgo.RequiredAcks(kgo.AllISRAcks()),
 		kgo.RecordPartitioner(partitioner{kgo.StickyKeyPartitioner(nil)}),
 		kgo.ProducerBatchMaxBytesFn(func(topic string) int32 {
-			if topic == cfg.Topics.DeadLetters {
-				return clampBatch(cfg.Limits.LetterBytes)
-			}
-			return clampBatch(cfg.Limits.OutputBytes)
+			return w.limit(topic)
 		}),
 		kgo.ProducerBatchCompression(kgo.ZstdCompression(), kgo.Lz4Compression(), kgo.SnappyCompression(), kgo.NoCompression()),
 		kgo.ProducerLinger(5*time.Millisecond),
@@ -69,7 +79,7 @@ func OpenWriter(ctx context.Context, cfg WriterConfig) (*Writer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("sink: open writer: %w", err)
 	}
-	w := &Writer{cfg: cfg, cl: cl}
+	w.cl = cl
 	if cfg.TransactionalID != "" {
 		// Asking for the producer id is what fences: it bumps the epoch and aborts what is open.
 		if _, _, err := cl.ProducerID(ctx); err != nil {
@@ -88,11 +98,15 @@ func (w *Writer) Close() { w.cl.Close() }
 
 // Fits tells whether a record is small enough for its topic, with room for the batch around it.
 func (w *Writer) Fits(r *kgo.Record) bool {
-	limit := w.cfg.Limits.OutputBytes
-	if r.Topic == w.cfg.Topics.DeadLetters {
-		limit = w.cfg.Limits.LetterBytes
+	return recordSize(r) <= int(w.limit(r.Topic))
+}
+
+// limit is the most bytes that a batch for a topic may have.
+func (w *Writer) limit(topic string) int32 {
+	if topic == w.cfg.Topics.DeadLetters {
+		return clampBatch(w.cfg.Limits.LetterBytes)
 	}
-	return recordSize(r) <= int(clampBatch(limit))
+	return clampBatch(w.cfg.Limits.OutputBytes)
 }
 
 // recordSize is an upper bound of what a record and the batch around it take, in bytes.
@@ -142,6 +156,36 @@ func (w *Writer) produced(r *kgo.Record, err error) {
 	if w.failed == nil {
 		w.failed = wrap("produce to "+r.Topic, err)
 	}
+	if errors.Is(err, kerr.MessageTooLarge) || errors.Is(err, kerr.RecordListTooLarge) {
+		at := partition{r.Topic, r.Partition}
+		if w.refused[at] == nil {
+			w.refused[at] = &refusal{err: err}
+		}
+		w.refused[at].records++
+		w.refused[at].bytes += recordSize(r)
+		w.refused[at].largest = max(w.refused[at].largest, recordSize(r))
+	}
+}
+
+// tooLarge tells what is left to try after refusals. A record that was refused alone is too large. Of several, which may have
+// stood in one batch, nothing is known of each, so half as much is tried, down to the largest of them alone. The
+// bound falls with each refusal, so there is an end. The caller holds mu.
+func (w *Writer) tooLarge() error {
+	var found *TooLargeError
+	for at, r := range w.refused {
+		limit := int(w.limit(at.topic))
+		below := r.largest - 1
+		if r.records > 1 {
+			below = min(limit-1, max(r.largest, r.bytes/2))
+		}
+		if found == nil || found.Topic == at.topic && below < int(found.Below) {
+			found = &TooLargeError{Topic: at.topic, Below: int32(below), Err: r.err}
+		}
+	}
+	if found == nil {
+		return nil
+	}
+	return found
 }
 
 // limitTimestamp moves a timestamp that the broker would refuse to the nearest one it takes. The true
@@ -198,6 +242,9 @@ func (w *Writer) flush(ctx context.Context) error {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if err := w.tooLarge(); err != nil {
+		return err
+	}
 	return w.failed
 }
 

@@ -76,7 +76,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		}),
 		sessions: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "teams_connector_sessions_ended_total",
-			Help: "Writer sessions that ended by a failure and were begun again from the topic, by cause (fenced, topic, other).",
+			Help: "Writer sessions that ended by a failure and were begun again from the topic, by cause (fenced, topic, too-large, other).",
 		}, []string{"cause"}),
 		indexSize: f.NewGauge(prometheus.GaugeOpts{
 			Name: "teams_connector_index_entries",
@@ -153,7 +153,10 @@ func (m *Metrics) committed(outcome string, times []int64, took time.Duration) {
 
 func (m *Metrics) sessionEnded(err error) {
 	cause := "other"
+	var tooLarge *sink.TooLargeError
 	switch {
+	case errors.As(err, &tooLarge):
+		cause = "too-large"
 	case errors.Is(err, sink.ErrFenced):
 		cause = "fenced"
 	case errors.Is(err, sink.ErrTopic):

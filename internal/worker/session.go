@@ -46,9 +46,11 @@ type session struct {
 
 // newSession fences the predecessor and reads back positions and versions.
 func newSession(ctx context.Context, cfg Config, log *slog.Logger) (s *session, err error) {
-	if cfg.Writer.Limits, err = EnsureTopics(ctx, cfg); err != nil {
+	limits, err := EnsureTopics(ctx, cfg)
+	if err != nil {
 		return nil, err
 	}
+	cfg.Writer.Limits = cfg.found.apply(cfg.Writer.Topics, limits)
 	writer, err := sink.OpenWriter(ctx, cfg.Writer)
 	if err != nil {
 		return nil, err
@@ -275,7 +277,7 @@ func (s *session) admit(it *item, d source.Delivery) error {
 	}
 	if !s.writer.Fits(record) {
 		return s.bury(it, sink.Letter{Stage: "produce", Ordered: true,
-			Reason: fmt.Sprintf("the record is larger than the topic's max.message.bytes, %d", s.cfg.Writer.Limits.OutputBytes)})
+			Reason: fmt.Sprintf("the record is larger than the %d bytes that the topic takes (max.message.bytes)", s.cfg.Writer.Limits.OutputBytes)})
 	}
 	if err := s.writer.Write(s.life, record); err != nil {
 		return err

@@ -48,8 +48,9 @@ type Config struct {
 	// IngestTimestamp gives records the time of writing instead of the event's.
 	IngestTimestamp bool
 
-	// Writer's limits are found anew by each session.
+	// Writer's limits are read anew by each session.
 	Writer          sink.WriterConfig
+	found           *foundLimits
 	CommitInterval  time.Duration
 	CommitRecords   int
 	IndexHorizon    time.Duration
@@ -131,6 +132,7 @@ type Tenant struct {
 
 // NewTenant makes a stream that does nothing until Run.
 func NewTenant(cfg Config, log *slog.Logger) *Tenant {
+	cfg.found = &foundLimits{}
 	return &Tenant{cfg: cfg, log: log.With(LogAttributes(cfg.Tenant, cfg.Alias)...),
 		state: State{Tenant: cfg.Tenant, Alias: cfg.Alias, Phase: Idle, Since: time.Now()}}
 }
@@ -173,6 +175,10 @@ func (t *Tenant) Run(ctx context.Context) error {
 			return nil
 		}
 		t.cfg.Metrics.sessionEnded(err)
+		var tooLarge *sink.TooLargeError
+		if errors.As(err, &tooLarge) {
+			t.cfg.found.lower(tooLarge)
+		}
 		if errors.Is(err, sink.ErrFenced) {
 			return err
 		}

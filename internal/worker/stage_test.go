@@ -1,0 +1,301 @@
+package worker
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/teams-kafka/connector/internal/config"
+	"github.com/teams-kafka/connector/internal/embedded"
+	"github.com/teams-kafka/connector/internal/graphsim"
+	"github.com/teams-kafka/connector/internal/judge"
+	"github.com/teams-kafka/connector/schema"
+	"github.com/teams-kafka/connector/sink"
+	"github.com/teams-kafka/connector/source"
+)
+
+// stage is a simulated tenant in which people write, edit and delete, an embedded Kafka of three brokers to make trouble in,
+// and what a stream between them needs.
+type stage struct {
+	kafka    *embedded.Kafka
+	registry *embedded.Registry
+	sim      *graphsim.Server
+	admin    *kadm.Client
+	cfg      Config
+	logs     *logText
+	messages []graphsim.Changed // by change
+}
+
+func newStage(t *testing.T) *stage {
+	t.Helper()
+	kafka, err := embedded.StartKafka(embedded.KafkaOptions{Brokers: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(kafka.Close)
+	registry, err := embedded.StartRegistry(embedded.RegistryOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = registry.Close() })
+
+	simulated := graphsim.Defaults()
+	simulated.Users, simulated.Chats, simulated.Rate, simulated.Seed = 6, 8, 40, 3
+	// People write; what they wrote is changed by s.change alone. A version that was shown to a session which failed before
+	// it committed, and is replaced before the next session reads, is gone: Graph shows newest versions only. The judge,
+	// which cannot know which session committed, calls that one missing.
+	simulated.Edits, simulated.Reactions, simulated.Deletions = 0, 0, 0
+	simulated.Lateness = graphsim.Lateness{}
+	simulated.Content.BadItems = 0.01
+	simulated.Limits = graphsim.Limits{}
+	sim, err := graphsim.Start(simulated)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = sim.Close() })
+
+	s := &stage{kafka: kafka, registry: registry, sim: sim, logs: &logText{}}
+	client := []kgo.Opt{kgo.SeedBrokers(kafka.Brokers()...)}
+	cl, err := kgo.NewClient(client...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cl.Close)
+	s.admin = kadm.NewClient(cl)
+
+	root, err := url.Parse(sim.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ladder, err := source.NewLadder([]time.Duration{time.Second}, 200*time.Millisecond)
+	if err != nil {
+		t.Fatal(err)
+	}
+	metrics := source.NewMetrics(nil)
+	graph := source.NewClient(root, s.http(), source.NewTokens(source.Credentials{
+		Kind: source.AuthSecret, TenantID: sim.TenantID(), ClientID: sim.ClientID(), Secret: sim.ClientSecret,
+		Authority: sim.AuthorityURL(), Scope: sim.URL() + "/.default", HTTP: s.http(),
+	}), source.NewGate(1000), "teams-kafka-connector/test (instance 1)", metrics)
+	s.cfg = Config{
+		Name: "teams", Tenant: sim.TenantID(), Ladder: ladder, Encoder: s.encoder(t), Client: graph,
+		Directory:    &source.Directory{Listed: sim.Users()},
+		UsersRefresh: time.Hour, UsersRetention: 30 * 24 * time.Hour,
+		Start: config.Start{Back: time.Hour}, PageSize: 50, InFlight: 8, Settle: 50 * time.Millisecond,
+		Writer: sink.WriterConfig{
+			Client:             client,
+			Topics:             sink.Topics{Output: "out", DeadLetters: "out.dlq", Offsets: "teams.offsets", Partitions: 3, Replication: -1},
+			TransactionalID:    sink.TransactionalID("out", sim.TenantID()),
+			TransactionTimeout: 20 * time.Second,
+		},
+		CommitInterval: 100 * time.Millisecond, CommitRecords: 10_000, IndexHorizon: 21 * 24 * time.Hour, IndexMaxEntries: 100_000,
+		RebuildTimeout: 20 * time.Second, FinishTimeout: 10 * time.Second, Metrics: NewMetrics(nil), SourceMetrics: metrics,
+	}
+	return s
+}
+
+// http is a client that trusts the simulator.
+func (s *stage) http() *http.Client {
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(s.sim.CAPEM())
+	return &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}}}
+}
+
+func (s *stage) encoder(t *testing.T) schema.Encoder {
+	t.Helper()
+	registry, err := schema.NewRegistry(schema.RegistryConfig{URLs: []string{s.registry.URL()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer registry.Close()
+	id, err := registry.Register(t.Context(), schema.Subject("out"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	encoder, err := schema.NewConfluentEncoder(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return encoder
+}
+
+// member is a process of the connector: a member of the group that runs the tenant or waits as a spare.
+type member struct {
+	group  *Group
+	tenant *Tenant
+	stop   context.CancelFunc
+	ended  chan error
+	err    error
+}
+
+// join starts a member. It leaves in order when the test ends, at the latest.
+func (s *stage) join(t *testing.T) *member {
+	t.Helper()
+	log := slog.New(slog.NewTextHandler(s.logs, nil))
+	m := &member{tenant: NewTenant(s.cfg, log), ended: make(chan error, 1)}
+	m.group = &Group{Client: s.cfg.Writer.Client, Name: s.cfg.Name, Topic: s.cfg.Writer.Topics.Offsets,
+		SessionTimeout: 2 * time.Second, Tenants: []*Tenant{m.tenant}, Log: log}
+	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
+	m.stop = stop
+	go func() { m.ended <- m.group.Run(ctx) }()
+	t.Cleanup(func() { m.leave() })
+	return m
+}
+
+// leave ends a member in order, once.
+func (m *member) leave() error {
+	m.stop()
+	if m.ended != nil {
+		m.err = <-m.ended
+		m.ended = nil
+	}
+	return m.err
+}
+
+// ensureTopics is what a process does before it joins.
+func (s *stage) ensureTopics(t *testing.T) {
+	t.Helper()
+	if _, err := EnsureTopics(t.Context(), s.cfg); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// within bounds everything that a test waits for.
+func within(t *testing.T, d time.Duration) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), d)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// eventually waits until something holds.
+func eventually(t *testing.T, ctx context.Context, what string, holds func() bool) {
+	t.Helper()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for !holds() {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			t.Fatalf("waited in vain for %s", what)
+		}
+	}
+}
+
+// committed is how many records the offsets topic holds, which grows with each commit that ends a slice.
+func (s *stage) committed(t *testing.T, ctx context.Context) (n int64) {
+	t.Helper()
+	ends, err := s.admin.ListCommittedOffsets(ctx, s.cfg.Writer.Topics.Offsets)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ends.Each(func(o kadm.ListedOffset) { n += max(0, o.Offset) })
+	return n
+}
+
+// progress waits until positions were committed more than now.
+func (s *stage) progress(t *testing.T, ctx context.Context) {
+	t.Helper()
+	from := s.committed(t, ctx)
+	eventually(t, ctx, "commits", func() bool { return s.committed(t, ctx) >= from+8 })
+}
+
+func (s *stage) judge(t *testing.T, ctx context.Context) *judge.Verdict {
+	t.Helper()
+	verdict, err := judge.Run(ctx, judge.Config{
+		Brokers: s.kafka.Brokers(), Topic: "out", OffsetsTopic: s.cfg.Writer.Topics.Offsets,
+		ConnectorName: s.cfg.Name, Tenant: s.cfg.Tenant, RegistryURL: s.registry.URL(),
+		LedgerURL: s.sim.URL() + "/_sim/ledger", LedgerClient: s.http(),
+	})
+	if err != nil && ctx.Err() == nil {
+		t.Fatal(err)
+	}
+	return verdict
+}
+
+// change makes new versions of some messages, one after the other, each committed before the next: a message's versions
+// are in the topic in their order.
+func (s *stage) change(t *testing.T, ctx context.Context) {
+	t.Helper()
+	at := int64(0)
+	if s.messages == nil {
+		for _, user := range s.sim.Users() {
+			text := "first"
+			made, err := s.sim.Apply(graphsim.Change{Do: "create", User: user, Content: &text, DelayMillis: &at})
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.messages = append(s.messages, made)
+		}
+		s.progress(t, ctx)
+	}
+	for range 2 {
+		for _, m := range s.messages {
+			text := "again"
+			if _, err := s.sim.Apply(graphsim.Change{Do: "edit", ChatID: m.ChatID, ID: m.ID, Content: &text, DelayMillis: &at}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s.progress(t, ctx)
+	}
+}
+
+// settle lets people stop, waits until all there is has been read and committed, ends the members and has the outcome
+// judged. What stands twice or in the wrong order stays so, however long one looks.
+func (s *stage) settle(t *testing.T, ctx context.Context, members ...*member) *judge.Verdict {
+	t.Helper()
+	s.sim.StopTraffic()
+	eventually(t, ctx, "the last message to be visible", s.sim.Quiet)
+	eventually(t, ctx, "all to be in the topic", func() bool {
+		verdict := s.judge(t, ctx)
+		if ctx.Err() != nil {
+			t.Fatalf("not all got into the topic in time: %v\n%s", s.judge(t, context.WithoutCancel(ctx)), s.logs)
+		}
+		return verdict.Missing == 0 && verdict.Unseen == 0 && verdict.Uncommitted == 0
+	})
+	for _, m := range members {
+		if err := m.leave(); err != nil {
+			t.Errorf("a member ended with %v", err)
+		}
+	}
+	return s.judge(t, ctx)
+}
+
+// mustBeRight fails the test unless every version stands in the topic once.
+func (s *stage) mustBeRight(t *testing.T, verdict *judge.Verdict, least int) {
+	t.Helper()
+	t.Log(verdict)
+	if !verdict.OK() || verdict.Unseen != 0 || verdict.Uncommitted != 0 {
+		t.Errorf("%v, unseen %d, uncommitted %d\n%v\n%s", verdict, verdict.Unseen, verdict.Uncommitted, verdict.Examples, s.logs)
+	}
+	if verdict.InTopic < least {
+		t.Errorf("only %d versions are in the topic, the test shows nothing", verdict.InTopic)
+	}
+}
+
+// logText collects a log that several goroutines write.
+type logText struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *logText) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *logText) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}

@@ -1,0 +1,156 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// Each kind of trouble that a broker makes, while people write. Whatever it does to the stream, afterwards every version
+// stands in the topic once (invariants 1 to 3).
+func TestStream_SurvivesBrokerTrouble(t *testing.T) {
+	fault := func(err *kerr.Error, count int, keys ...kmsg.Key) func(*testing.T, context.Context, *stage) {
+		return func(t *testing.T, ctx context.Context, s *stage) {
+			f := s.kafka.Cluster().Fault(kfake.Fault{Keys: keys, Err: err, Count: count})
+			if err := f.Wait(ctx, count); err != nil {
+				t.Fatalf("%d of %d requests met the fault", f.Hits(), count)
+			}
+		}
+	}
+	for name, c := range map[string]struct {
+		trouble func(*testing.T, context.Context, *stage)
+		// restarts tells whether the session ends by it: what kgo retries by itself it must not.
+		restarts bool
+		// givesUpAfter is the transaction timeout, 0 for one that never passes.
+		givesUpAfter time.Duration
+		typical      bool // run with -short as well
+	}{
+		"NOT_LEADER_OR_FOLLOWER":                  {trouble: fault(kerr.NotLeaderForPartition, 6, kmsg.Produce)},
+		"a leader that moves":                     {trouble: leadersMove, typical: true},
+		"REQUEST_TIMED_OUT after the append":      {trouble: fault(kerr.RequestTimedOut, 5, kmsg.Produce)},
+		"NOT_ENOUGH_REPLICAS":                     {trouble: fault(kerr.NotEnoughReplicas, 5, kmsg.Produce)},
+		"NOT_ENOUGH_REPLICAS_AFTER_APPEND":        {trouble: fault(kerr.NotEnoughReplicasAfterAppend, 5, kmsg.Produce)},
+		"COORDINATOR_LOAD_IN_PROGRESS at EndTxn":  {trouble: fault(kerr.CoordinatorLoadInProgress, 4, kmsg.EndTxn)},
+		"NOT_COORDINATOR at EndTxn":               {trouble: fault(kerr.NotCoordinator, 3, kmsg.EndTxn)},
+		"CONCURRENT_TRANSACTIONS at EndTxn":       {trouble: fault(kerr.ConcurrentTransactions, 3, kmsg.EndTxn)},
+		"a coordinator that moves":                {trouble: coordinatorsMove},
+		"INVALID_PRODUCER_EPOCH at Produce":       {trouble: fault(kerr.InvalidProducerEpoch, 1, kmsg.Produce), restarts: true, typical: true},
+		"INVALID_PRODUCER_EPOCH at EndTxn":        {trouble: fault(kerr.InvalidProducerEpoch, 1, kmsg.EndTxn), restarts: true},
+		"PRODUCER_FENCED at EndTxn":               {trouble: fault(kerr.ProducerFenced, 1, kmsg.EndTxn), restarts: true},
+		"INVALID_TXN_STATE at Produce":            {trouble: fault(kerr.InvalidTxnState, 1, kmsg.Produce), restarts: true},
+		"INVALID_TXN_STATE at EndTxn":             {trouble: fault(kerr.InvalidTxnState, 1, kmsg.EndTxn), restarts: true, typical: true},
+		"INVALID_PRODUCER_ID_MAPPING at EndTxn":   {trouble: fault(kerr.InvalidProducerIDMapping, 1, kmsg.EndTxn), restarts: true},
+		"UNKNOWN_PRODUCER_ID at Produce":          {trouble: fault(kerr.UnknownProducerID, 1, kmsg.Produce), restarts: true},
+		"OUT_OF_ORDER_SEQUENCE_NUMBER at Produce": {trouble: fault(kerr.OutOfOrderSequenceNumber, 1, kmsg.Produce), restarts: true},
+		"TRANSACTION_ABORTABLE at Produce":        {trouble: fault(kerr.TransactionAbortable, 1, kmsg.Produce), restarts: true},
+		"UNKNOWN_SERVER_ERROR at EndTxn":          {trouble: fault(kerr.UnknownServerError, 1, kmsg.EndTxn), restarts: true},
+		"a transaction the broker gives up":       {trouble: transactionGivenUp, restarts: true, givesUpAfter: 2 * time.Second},
+		"a commit whose answer is lost":           {trouble: answerLost, typical: true},
+		"KAFKA_STORAGE_ERROR for a while":         {trouble: fault(kerr.KafkaStorageError, 12, kmsg.Produce)},
+		"MESSAGE_TOO_LARGE although it fits":      {trouble: fault(kerr.MessageTooLarge, 1, kmsg.Produce), restarts: true},
+		"RECORD_LIST_TOO_LARGE":                   {trouble: fault(kerr.RecordListTooLarge, 1, kmsg.Produce), restarts: true},
+	} {
+		if testing.Short() && !c.typical {
+			continue
+		}
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ctx := within(t, 2*time.Minute)
+			s := newStage(t)
+			if c.givesUpAfter > 0 {
+				s.cfg.Writer.TransactionTimeout = c.givesUpAfter
+			}
+			s.ensureTopics(t)
+			m := s.join(t)
+			eventually(t, ctx, "the first commits", func() bool { return s.committed(t, ctx) >= 12 })
+			s.change(t, ctx)
+			before := s.sessionsEnded()
+			c.trouble(t, ctx, s)
+			s.progress(t, ctx)
+			s.change(t, ctx)
+			if ended := s.sessionsEnded() - before; c.restarts != (ended > 0) {
+				t.Errorf("%d sessions ended, want some: %v\n%s", ended, c.restarts, s.logs)
+			}
+			s.mustBeRight(t, s.settle(t, ctx, m), 40)
+		})
+	}
+}
+
+// sessionsEnded counts the sessions that ended by a failure.
+func (s *stage) sessionsEnded() (n int) {
+	for _, cause := range []string{"fenced", "topic", "denied", "too-large", "other"} {
+		n += int(testutil.ToFloat64(s.cfg.Metrics.sessions.WithLabelValues(cause)))
+	}
+	return n
+}
+
+// leadersMove moves every partition to another broker, several times, while it is written to.
+func leadersMove(t *testing.T, ctx context.Context, s *stage) {
+	for node := range int32(3) {
+		for _, topic := range []string{"out", s.cfg.Writer.Topics.Offsets} {
+			for partition := range int32(3) {
+				if err := s.kafka.Cluster().MoveTopicPartition(topic, partition, (node+partition)%3); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		s.progress(t, ctx)
+	}
+}
+
+// coordinatorsMove gives groups and transactional ids to other brokers.
+func coordinatorsMove(t *testing.T, ctx context.Context, s *stage) {
+	for range 3 {
+		s.kafka.Cluster().RehashCoordinators()
+		s.progress(t, ctx)
+	}
+}
+
+// transactionGivenUp holds a commit back until the broker has aborted the transaction by its timeout.
+func transactionGivenUp(t *testing.T, ctx context.Context, s *stage) {
+	held := make(chan struct{})
+	var first sync.Once
+	aborted := func() bool {
+		described, err := s.admin.DescribeTransactions(ctx, s.cfg.Writer.TransactionalID)
+		return err == nil && described[s.cfg.Writer.TransactionalID].State != "Ongoing"
+	}
+	s.kafka.Cluster().ControlKey(int16(kmsg.EndTxn), func(kmsg.Request) (kmsg.Response, error, bool) {
+		s.kafka.Cluster().DropControl()
+		first.Do(func() {
+			s.kafka.Cluster().SleepControl(func() {
+				defer close(held)
+				for !aborted() && ctx.Err() == nil {
+					runtime.Gosched()
+				}
+			})
+		})
+		return nil, nil, false
+	})
+	select {
+	case <-held:
+	case <-ctx.Done():
+		t.Fatal("no commit came")
+	}
+}
+
+// answerLost cuts the connection over which a commit is asked for, before the broker acts on it.
+func answerLost(t *testing.T, ctx context.Context, s *stage) {
+	cut := make(chan struct{})
+	s.kafka.Cluster().ControlKey(int16(kmsg.EndTxn), func(kmsg.Request) (kmsg.Response, error, bool) {
+		close(cut)
+		return nil, errors.New("cut"), true
+	})
+	select {
+	case <-cut:
+	case <-ctx.Done():
+		t.Fatal("no commit came")
+	}
+}
