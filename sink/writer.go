@@ -39,6 +39,7 @@ type Writer struct {
 	open bool
 
 	positions []*kgo.Record
+	ended     error // of a Commit
 
 	mu      sync.Mutex
 	failed  error // the first record that could not be produced
@@ -208,8 +209,16 @@ func (w *Writer) limitTimestamp(r *kgo.Record) {
 }
 
 // Commit makes what was written visible, positions and records together. On an error the outcome is
-// unknown: the writer is to be closed and what stands in the topic to be read again.
+// unknown: the writer commits nothing any more, is to be closed, and what stands in the topic to be read again.
 func (w *Writer) Commit(ctx context.Context) error {
+	if w.ended != nil {
+		return fmt.Errorf("sink: commit after a failure: %w", w.ended)
+	}
+	w.ended = w.commit(ctx)
+	return w.ended
+}
+
+func (w *Writer) commit(ctx context.Context) error {
 	if !w.open && len(w.positions) == 0 {
 		return nil
 	}

@@ -25,6 +25,13 @@ const tenantID = "8b4f9a50-1f0e-4c8d-9a30-5d1c6f3f1d11"
 // configuration is a tenant on an embedded Kafka whose pages come from the test.
 func configuration(t *testing.T, users ...string) Config {
 	t.Helper()
+	cfg, _ := configurationOn(t, users...)
+	return cfg
+}
+
+// configurationOn returns the Kafka as well, to make trouble in.
+func configurationOn(t *testing.T, users ...string) (Config, *embedded.Kafka) {
+	t.Helper()
 	kafka, err := embedded.StartKafka(embedded.KafkaOptions{})
 	if err != nil {
 		t.Fatal(err)
@@ -53,7 +60,7 @@ func configuration(t *testing.T, users ...string) Config {
 		},
 		CommitInterval: time.Hour, CommitRecords: 10_000, IndexHorizon: 21 * 24 * time.Hour, IndexMaxEntries: 100_000,
 		RebuildTimeout: 20 * time.Second, FinishTimeout: 10 * time.Second, Metrics: NewMetrics(nil), SourceMetrics: sourceMetrics,
-	}
+	}, kafka
 }
 
 func open(t *testing.T, cfg Config) *session {
