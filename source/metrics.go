@@ -17,6 +17,8 @@ type Metrics struct {
 	oldest    prometheus.Gauge
 	newest    prometheus.Gauge
 	rate      prometheus.Gauge
+	behind    prometheus.Gauge
+	left      prometheus.Gauge
 	gaps      prometheus.Counter
 	discovery *prometheus.CounterVec
 	wait      prometheus.Histogram
@@ -60,6 +62,14 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		rate: f.NewGauge(prometheus.GaugeOpts{
 			Name: "teams_connector_graph_rate_limit",
 			Help: "Requests per second that the connector allows itself; less than SOURCE_RATE after 429s.",
+		}),
+		behind: f.NewGauge(prometheus.GaugeOpts{
+			Name: "teams_connector_history_behind_seconds",
+			Help: "Time of the past that is still to be read, summed over the users who read history.",
+		}),
+		left: f.NewGauge(prometheus.GaugeOpts{
+			Name: "teams_connector_history_left_seconds",
+			Help: "How long reading history still takes at the pace of the last minute; not a number while that is not known.",
 		}),
 		gaps: f.NewCounter(prometheus.CounterOpts{
 			Name: "teams_connector_gaps_total",

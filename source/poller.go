@@ -82,6 +82,8 @@ type Poller struct {
 	changed chan struct{}   // there are changes
 	stop    backoff.BackOff // pauses while the tenant is stopped
 	items   atomic.Uint64
+	past    atomic.Int64 // milliseconds of history read since the last report
+	pace    pace         // belongs to the dispatching goroutine
 
 	mu      sync.Mutex
 	changes []change
@@ -183,7 +185,7 @@ func (p *Poller) Status() Status {
 
 // dispatch starts polls as they fall due and takes the users back as the polls end.
 func (p *Poller) dispatch(ctx context.Context, group *errgroup.Group) error {
-	reading := make(map[*user]int64) // the users being read, and how far each was before
+	reading := make(map[*user]standing) // the users being read
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	// All users are looked at, so with many of them it is done less often.
@@ -198,7 +200,7 @@ func (p *Poller) dispatch(ctx context.Context, group *errgroup.Group) error {
 				break
 			}
 			p.cfg.Metrics.wait.Observe(now.Sub(u.due).Seconds())
-			reading[u] = u.newest(p.cfg.Ladder)
+			reading[u] = standing{u.newest(p.cfg.Ladder), u.reached()}
 			polling, cancel := context.WithCancel(ctx)
 			u.cancel = cancel
 			group.Go(func() error {
@@ -252,11 +254,15 @@ func (p *Poller) limit(now time.Time) (limit int, opens time.Time) {
 	return 1, time.Time{}
 }
 
+// horizon is where history ends and live polls begin: history is what reaches back further than the longest rung. It is
+// read by the furthest-behind user first, by turns with the live polls that are due.
+func (p *Poller) horizon(now time.Time) int64 {
+	return now.Add(-p.cfg.Ladder.Longest() - p.cfg.Ladder.Interval()).UnixMilli()
+}
+
 // schedule puts a user into the queue.
 func (p *Poller) schedule(u *user) {
-	// History is what reaches back further than the longest rung: it is read by the furthest-behind
-	// user first, by turns with the live polls that are due.
-	horizon := time.Now().Add(-p.cfg.Ladder.Longest() - p.cfg.Ladder.Interval()).UnixMilli()
+	horizon := p.horizon(time.Now())
 	u.history = u.parked == nil && (u.pos.Window != nil && u.pos.Window.Done < horizon ||
 		len(u.pos.Marks) == 0 && u.pos.Start < horizon)
 	p.queue.put(u)

@@ -150,6 +150,9 @@ func (p *Poller) replan(ctx, life context.Context, u *user) error {
 }
 
 func (p *Poller) finish(u *user, s *slice, pos offsets.Position) {
+	if u.history {
+		p.past.Add(s.to - s.window.Done)
+	}
 	u.pos, u.reading = pos, nil
 	u.gap = u.gap && pos.Window != nil
 	switch {

@@ -2,6 +2,7 @@ package source
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"time"
 )
@@ -10,6 +11,9 @@ import (
 type Status struct {
 	// Users are all that are polled, History those of them who still read the past.
 	Users, History int
+	// HistoryBehind is the time that is still to be read of those, summed over the users, and HistoryLeft how long that
+	// takes at the pace of the last minute: 0 without history, less than 0 while the pace is not known.
+	HistoryBehind, HistoryLeft time.Duration
 	// Parked are the users left alone for a while, in the order of their names.
 	Parked []ParkedUser
 	// Oldest is the newest instant read of the user who is furthest behind, Newest that of the user
@@ -97,25 +101,64 @@ func (s *Status) add(newest int64, now time.Time) {
 	s.Ages[bucket]++
 }
 
+// standing is how far a user was before the slice that is being read.
+type standing struct{ newest, reached int64 }
+
+// pace is how much of the users' past is read per second, each second weighing less the longer ago it was.
+type pace struct {
+	last          time.Time
+	read, seconds float64
+}
+
+// paceMemory is how long ago a second has lost two thirds of its weight.
+const paceMemory = time.Minute
+
+// left is how long it takes to read what is behind, less than 0 while nothing is known; read is what was read since it was called last.
+func (c *pace) left(now time.Time, read, behind time.Duration) time.Duration {
+	if behind == 0 {
+		*c = pace{}
+		return 0
+	}
+	if !c.last.IsZero() {
+		passed := now.Sub(c.last)
+		fade := math.Exp(-passed.Seconds() / paceMemory.Seconds())
+		c.read, c.seconds = c.read*fade+read.Seconds(), c.seconds*fade+passed.Seconds()
+	}
+	c.last = now
+	if c.read <= 0 || c.seconds <= 0 {
+		return -1
+	}
+	return time.Duration(min(behind.Seconds()/c.read*c.seconds*float64(time.Second), math.MaxInt64/2))
+}
+
 // report brings the status and the gauges up to date.
-func (p *Poller) report(reading map[*user]int64) {
+func (p *Poller) report(reading map[*user]standing) {
 	now := time.Now()
+	horizon := p.horizon(now)
 	var s Status
+	behind := func(reached int64) {
+		s.History++
+		s.HistoryBehind += time.Duration(max(0, horizon-reached)) * time.Millisecond
+	}
 	p.queue.each(func(u *user) {
 		s.add(u.newest(p.cfg.Ladder), now)
 		if u.history {
-			s.History++
+			behind(u.reached())
 		}
 		if u.parked != nil {
 			s.Parked = append(s.Parked, ParkedUser{User: u.name, Reason: u.parked.Reason, Detail: u.parked.Error(),
 				RequestID: u.parked.RequestID, Since: u.parkedAt, RetryAt: u.due})
 		}
 	})
-	for u, newest := range reading {
+	for u, before := range reading {
 		if !u.gone {
-			s.add(newest, now)
+			s.add(before.newest, now)
+			if u.history {
+				behind(before.reached)
+			}
 		}
 	}
+	s.HistoryLeft = p.pace.left(now, time.Duration(p.past.Swap(0))*time.Millisecond, s.HistoryBehind)
 	slices.SortFunc(s.Parked, func(a, b ParkedUser) int { return cmp.Compare(a.User, b.User) })
 	s.Held = p.cfg.Client.gate.Held()
 	s.Rate, s.RateAsked = p.cfg.Client.gate.Rate()
@@ -134,6 +177,11 @@ func (p *Poller) report(reading map[*user]int64) {
 	m.users.WithLabelValues("history").Set(float64(s.History))
 	m.users.WithLabelValues("ok").Set(float64(s.Users - len(s.Parked) - s.History))
 	m.rate.Set(s.Rate)
+	m.behind.Set(s.HistoryBehind.Seconds())
+	m.left.Set(math.NaN())
+	if s.HistoryLeft >= 0 {
+		m.left.Set(s.HistoryLeft.Seconds())
+	}
 	if s.Users > 0 {
 		m.oldest.Set(now.Sub(time.UnixMilli(s.Oldest)).Seconds())
 		m.newest.Set(now.Sub(time.UnixMilli(s.Newest)).Seconds())

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"strings"
+	"sync"
 	"text/tabwriter"
 	"time"
 
@@ -21,14 +22,15 @@ func runCommand() *cobra.Command {
 		Use:   "run",
 		Short: "Run the connector, configured by environment variables",
 		Long: "Run the connector until it is told to stop (SIGTERM or SIGINT), configured by environment variables\n" +
-			"alone. Logs go to standard error.\n\n" + variables(),
+			"alone. Logs go to standard error; on a terminal, a line per tenant below them shows how far it has come.\n\n" + variables(),
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := config.Load()
 			if err != nil {
 				return err
 			}
-			log := newLog(cmd.ErrOrStderr(), cfg)
+			screen := newLive(cmd.ErrOrStderr())
+			log := newLog(screen, cfg)
 			c, err := newConnector(cfg, log)
 			if err != nil {
 				return err
@@ -40,7 +42,12 @@ func runCommand() *cobra.Command {
 					"sign_in", tenant.Identity.Kind, "graph", tenant.Graph.Host,
 					"lookbacks", fmt.Sprint(tenant.Lookbacks), "interval", tenant.PollInterval, "rate", tenant.Rate)...)
 			}
+			shown, hide := context.WithCancel(cmd.Context())
+			var showing sync.WaitGroup
+			showing.Go(func() { (&progress{rates: make(map[string]*itemRate)}).keep(shown, c, screen) })
 			err = runUntil(cmd.Context(), c, cfg.ShutdownTimeout)
+			hide()
+			showing.Wait()
 			if err == nil {
 				log.Info("connector has stopped")
 			}

@@ -97,8 +97,8 @@ func (v *verification) run(cmd *cobra.Command) error {
 			return err
 		}
 	}
-	screen := &progressLine{out: cmd.ErrOrStderr(), live: isTerminal(cmd.ErrOrStderr())}
-	report, err := audit.Run(ctx, v.config(c, stored, users, from, to, screen.show))
+	screen := newLive(cmd.ErrOrStderr())
+	report, err := audit.Run(ctx, v.config(c, stored, users, from, to, (&progressLine{screen: screen}).show))
 	screen.clear()
 	if errors.Is(err, audit.ErrNoTopic) {
 		return fmt.Errorf("%w: %w; is it KAFKA_TOPIC that differs?", errRefused, err)
@@ -151,27 +151,19 @@ func (v *verification) config(c *chosen, stored *offsets.Snapshot, users []strin
 	}
 }
 
-// progressLine is one line on a terminal that says how far it has come; elsewhere it is nothing.
+// progressLine shows on a terminal how far it has come.
 type progressLine struct {
-	out   io.Writer
-	live  bool
-	last  time.Time
-	drawn bool
+	screen *live
+	last   time.Time
 }
 
 // show is called often and draws a few times a second.
 func (l *progressLine) show(p audit.Progress) {
-	if !l.live || time.Since(l.last) < 200*time.Millisecond {
+	if time.Since(l.last) < 200*time.Millisecond {
 		return
 	}
-	l.last, l.drawn = time.Now(), true
-	fmt.Fprintf(l.out, "\r\x1b[Kusers read %d of %d · versions %d · records %d", p.UsersDone, p.Users, p.Versions, p.Records)
-}
-
-func (l *progressLine) clear() {
-	if l.drawn {
-		fmt.Fprint(l.out, "\r\x1b[K")
-	}
+	l.last = time.Now()
+	l.screen.show(fmt.Sprintf("users read %d of %d · versions %d · records %d", p.UsersDone, p.Users, p.Versions, p.Records))
 }
 
 func printReport(out io.Writer, r *audit.Report) error {

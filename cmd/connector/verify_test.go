@@ -238,16 +238,20 @@ func TestVerify_TheTableSaysWhatTheNumbersMean(t *testing.T) {
 func TestVerify_ProgressIsForTerminalsOnly(t *testing.T) {
 	p := audit.Progress{Users: 9, UsersDone: 4, Versions: 120, Records: 7}
 	var file, screen strings.Builder
-	for out, live := range map[*strings.Builder]bool{&file: false, &screen: true} {
-		line := &progressLine{out: out, live: live}
+	for out, terminal := range map[*strings.Builder]bool{&file: false, &screen: true} {
+		l := newLive(out)
+		if terminal {
+			l.size = screenSize(80, 24)
+		}
+		line := &progressLine{screen: l}
 		line.show(p)
 		line.show(p) // too soon after the first
-		line.clear()
+		l.clear()
 	}
 	if file.Len() > 0 {
 		t.Errorf("a file got %q", file.String())
 	}
-	if got := screen.String(); strings.Count(got, "users read 4 of 9 · versions 120 · records 7") != 1 || !strings.HasSuffix(got, "\r\x1b[K") {
+	if got := screen.String(); strings.Count(got, "users read 4 of 9 · versions 120 · records 7") != 1 || strings.Join(visible(got), "") != "" {
 		t.Errorf("a terminal got %q", got)
 	}
 }
