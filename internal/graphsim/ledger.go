@@ -15,6 +15,7 @@ import (
 // showing says that a version was put into a response to a user's feed.
 type showing struct {
 	message, seq, user uint32
+	client             uint16
 	cut                bool  // the response was spoiled on its way; the client may not have got it
 	at                 int64 // Unix ns by Config.Now
 	to                 int64 // upper filter bound, Unix ms; 0 if there was none
@@ -64,11 +65,14 @@ type LedgerLine struct {
 	SHA256 string `json:"sha256,omitempty"`
 }
 
-// Showing is the first time a version was shown to a user.
+// Showing is the first time a version was shown to a process in a user's feed. If another process was shown the feed's copy
+// meanwhile, the first one's next time is a showing of its own.
 type Showing struct {
 	// User is the id of the user whose feed it was.
-	User string    `json:"user"`
-	At   time.Time `json:"at"`
+	User string `json:"user"`
+	// Instance is the process, by the instance id in its User-Agent; empty if it does not say.
+	Instance string    `json:"instance,omitempty"`
+	At       time.Time `json:"at"`
 	// To is the upper bound of the request's filter in Unix ms, 0 if there was none.
 	To int64 `json:"to"`
 	// Cut means that a fault spoiled the response, so that the client may not have got it. If the version was later shown to
@@ -99,6 +103,7 @@ func (s *Server) WriteLedger(w io.Writer) error {
 			newest[c.message] = max(newest[c.message], c.seq)
 		}
 	}
+	clients := slices.Clone(m.clients)
 	m.mu.Unlock()
 
 	order := make([]uint32, book.length)
@@ -113,7 +118,7 @@ func (s *Server) WriteLedger(w io.Writer) error {
 		return cmp.Compare(x.seq, y.seq)
 	})
 
-	out := &ledgerWriter{w: bufio.NewWriterSize(w, 64<<10), server: s}
+	out := &ledgerWriter{w: bufio.NewWriterSize(w, 64<<10), server: s, clients: clients}
 	for i := 0; i < len(order); {
 		first := book.entry(order[i])
 		end := i + 1
@@ -145,6 +150,7 @@ func (s *Server) WriteLedger(w io.Writer) error {
 type ledgerWriter struct {
 	w             *bufio.Writer
 	server        *Server
+	clients       []string
 	buffer, space []byte
 }
 
@@ -186,7 +192,13 @@ func (l *ledgerWriter) line(index, seq uint32, shown []uint32, book *ledger) err
 		s := book.entry(n)
 		b = append(b, `{"user":"`...)
 		b = m.userIDs[s.user].appendTo(b)
-		b = append(b, `","at":"`...)
+		if instance := l.clients[s.client]; instance != "" {
+			b = append(b, `","instance":`...)
+			b = appendString(b, instance, false)
+			b = append(b, `,"at":"`...)
+		} else {
+			b = append(b, `","at":"`...)
+		}
 		b = time.Unix(0, s.at).UTC().AppendFormat(b, time.RFC3339Nano)
 		b = append(b, `","to":`...)
 		b = strconv.AppendInt(b, s.to, 10)

@@ -13,6 +13,7 @@ type copyOf struct {
 	seq      uint32 // version
 	shown    uint32 // the newest version shown to this user; 0 if none
 	cut      uint32 // the newest version shown only in a response that was cut short; 0 if none
+	client   uint16 // the process that it was shown to, for both
 }
 
 // mailbox is one user's folder of chat messages, sorted by (modified, message).
@@ -45,7 +46,7 @@ func (b *mailbox) put(message, seq, newest uint32, modifiedOf func(seq uint32) i
 		if b.copies[i].seq >= seq {
 			return
 		}
-		next.shown, next.cut = b.copies[i].shown, b.copies[i].cut
+		next.shown, next.cut, next.client = b.copies[i].shown, b.copies[i].cut, b.copies[i].client
 		b.copies = slices.Delete(b.copies, i, i+1)
 		break
 	}

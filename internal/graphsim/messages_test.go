@@ -290,6 +290,22 @@ func TestLedger_HasTheFirstShowingToEachUser(t *testing.T) {
 	}
 }
 
+func TestLedger_HasTheShowingsToEachProcess(t *testing.T) {
+	c := start(t, Config{Users: 2, Chats: 1})
+	user, first := c.s.Users()[0], c.clock.Now()
+	c.change(`{"do":"create","user":"` + user + `"}`)
+	for _, instance := range []string{"a", "a", `b"`, "b\"", "a"} {
+		c.header.Set("User-Agent", "teams-kafka-connector/0.1 (instance "+instance+")")
+		c.readAll(messages(user))
+		c.clock.Add(time.Minute)
+	}
+	want := []Showing{{User: user, Instance: "a", At: first}, {User: user, Instance: `b"`, At: first.Add(2 * time.Minute)},
+		{User: user, Instance: "a", At: first.Add(4 * time.Minute)}}
+	if lines := c.ledger(); len(lines) != 1 || !slices.Equal(lines[0].Shown, want) {
+		t.Errorf("ledger %+v, want %+v", lines, want)
+	}
+}
+
 func TestLedger_LeavesOutMailboxesNobodyMayRead(t *testing.T) {
 	c := start(t, Config{Users: 2, Chats: 1})
 	user, other := c.s.Users()[0], c.s.Users()[1]

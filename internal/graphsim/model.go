@@ -34,6 +34,7 @@ type model struct {
 	nextAt    float64 // time of the next live change, Unix ms
 	stopped   bool
 	ledger    ledger
+	clients   []string // the processes that have read, by instance id
 	written   map[writtenKey]*writtenText
 	orders    folderOrders
 }

@@ -26,6 +26,7 @@ const (
 	tenant   = "3f0c1d52-0000-4000-8000-00000000cafe"
 	alice    = "alice"
 	bob      = "bob"
+	carol    = "carol"
 	// second and minute are in milliseconds, like all times in a scene.
 	second = int64(1000)
 	minute = 60 * second
@@ -111,15 +112,22 @@ func (v version) raw() string {
 
 // showing is a line's entry of one user.
 type showing struct {
-	User string `json:"user"`
-	At   string `json:"at"`
-	To   int64  `json:"to"`
-	Cut  bool   `json:"cut,omitempty"`
+	User     string `json:"user"`
+	Instance string `json:"instance,omitempty"`
+	At       string `json:"at"`
+	To       int64  `json:"to"`
+	Cut      bool   `json:"cut,omitempty"`
 }
 
 // to shows a version to a user at a time, in a window that ends where the response was asked for.
 func to(user string, at int64) showing {
 	return showing{User: user, At: stamp(at), To: at}
+}
+
+// by shows to another process than the one that is not named.
+func by(instance string, s showing) showing {
+	s.Instance = instance
+	return s
 }
 
 func cutOff(s showing) showing {

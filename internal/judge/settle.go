@@ -32,7 +32,9 @@ func settle(ledger *ledger, positions *positions, verdict *Verdict) {
 
 // absent decides whether a version that stands nowhere was superseded: a newer one of its message was
 // shown before the window that showed it was committed (invariant 2). Of several windows the first
-// commit counts, because from then on the version should have been there.
+// commit counts, because from then on the version should have been there. A window counts as committed only by
+// the process that read it: if that one was killed, its successor reads the window again, in which Graph may no longer show the
+// version.
 func absent(ledger *ledger, positions *positions, verdict *Verdict, at int32) {
 	v := &ledger.versions[at]
 	var commit, shown int64
@@ -47,7 +49,8 @@ func absent(ledger *ledger, positions *positions, verdict *Verdict, at int32) {
 		if seenBy == "" {
 			seenBy, shown = user, showing.at
 		}
-		if when, ok := positions.committed(user, showing.at, showing.to); ok && (!committed || when < commit) {
+		when, ok := positions.committed(user, showing.at, showing.to)
+		if ok && !ledger.anotherRead(showing, when) && (!committed || when < commit) {
 			commit, committed = when, true
 			seenBy, shown = user, showing.at
 		}

@@ -22,6 +22,7 @@ func TestRun_SupersededByTiming(t *testing.T) {
 		// newerAt is when the newer version was first shown, to bob; 0 means never.
 		newerAt  int64
 		toAlice  []showing
+		between  []showing // of another message, which is in the topic
 		position func(*scene)
 		want     counts
 	}{
@@ -155,6 +156,36 @@ func TestRun_SupersededByTiming(t *testing.T) {
 			want: counts{exposed: 2, inTopic: 1, superseded: 1, uncommitted: 1},
 		},
 		{
+			name:    "another process read the window again, in which the version was gone, and committed it",
+			newerAt: 2500,
+			toAlice: nil,
+			between: []showing{by("second", to(bob, at(1500)))},
+			position: func(s *scene) {
+				s.commit(s.mark(alice, at(2000), at(shownAt)))
+			},
+			want: counts{exposed: 3, inTopic: 2, superseded: 1, uncommitted: 1},
+		},
+		{
+			name:    "another process was shown the version as well and committed its window",
+			newerAt: 2500,
+			toAlice: []showing{by("second", to(alice, at(1400)))},
+			between: []showing{by("second", to(bob, at(1500)))},
+			position: func(s *scene) {
+				s.commit(s.mark(alice, at(2000), at(1400)))
+			},
+			want: counts{exposed: 3, inTopic: 2, missing: 1},
+		},
+		{
+			name:    "another process read before, or after the commit",
+			newerAt: 2500,
+			toAlice: nil,
+			between: []showing{by("second", to(bob, at(900))), by("second", to(carol, at(2001)))},
+			position: func(s *scene) {
+				s.commit(s.mark(alice, at(2000), at(shownAt)))
+			},
+			want: counts{exposed: 3, inTopic: 2, missing: 1},
+		},
+		{
 			name: "the newer one was never shown",
 			position: func(s *scene) {
 				s.commit(s.mark(alice, at(2000), at(shownAt)))
@@ -207,6 +238,11 @@ func TestRun_SupersededByTiming(t *testing.T) {
 				s.shown(newer, to(bob, at(c.newerAt)))
 				s.commit(s.record(newer, 0))
 			}
+			if len(c.between) > 0 {
+				other := made("c1", "m2", 1)
+				s.shown(other, c.between...)
+				s.commit(s.record(other, 0))
+			}
 			c.position(s)
 			v := s.expect(c.want)
 			if c.want.missing > 0 {
@@ -223,7 +259,7 @@ func TestRun_SupersededByAnyShowing(t *testing.T) {
 	old, newer := made("c1", "m1", 1), made("c1", "m1", 2)
 	s := newScene(t, stack, 1)
 	s.shown(old, to(alice, noon+1000))
-	s.shown(newer, cutOff(to(bob, noon+1500)), to(alice, noon+9000), to("carol", noon+9500))
+	s.shown(newer, cutOff(to(bob, noon+1500)), to(alice, noon+9000), to(carol, noon+9500))
 	s.commit(s.letter(newer.raw()), s.mark(alice, noon+2000, noon+1000))
 	s.expect(counts{exposed: 2, superseded: 1, deadLetters: 1})
 }
