@@ -192,7 +192,7 @@ func (c *connector) notReady() (reasons []string) {
 func kafkaOptions(cfg config.Config) []kgo.Opt {
 	opts := []kgo.Opt{
 		kgo.SeedBrokers(cfg.Brokers...),
-		kgo.ClientID("teams-kafka-connector"),
+		kgo.ClientID(cfg.ClientID),
 		kgo.SoftwareNameAndVersion("teams-kafka-connector", version()),
 	}
 	if cfg.TLS != nil {

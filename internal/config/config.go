@@ -24,6 +24,7 @@ type Config struct {
 	Tenants []Tenant
 
 	Brokers            []string
+	ClientID           string
 	Topic              string
 	OffsetsTopic       string
 	Partitions         int32
@@ -140,6 +141,7 @@ func (p *parser) parse() Config {
 		Tenants:        p.tenants(),
 		unreadable:     p.unreadable,
 		Brokers:        p.brokers("KAFKA_BROKERS", s.KafkaBrokers),
+		ClientID:       p.required("KAFKA_CLIENT_ID", s.KafkaClientID),
 		Topic:          p.topic("KAFKA_TOPIC", s.KafkaTopic),
 		Partitions:     int32(p.number("KAFKA_TOPIC_PARTITIONS", s.KafkaTopicPartitions, 1, 10_000)),
 		Replication:    int16(p.number("KAFKA_TOPIC_REPLICATION", s.KafkaTopicReplication, -1, 100)),

@@ -57,6 +57,7 @@ type Settings struct {
 	KafkaOffsetsTopic       string `envconfig:"KAFKA_OFFSETS_TOPIC" example:"teams.offsets" doc:"Compacted topic that holds the positions. By default the connector's name with .offsets behind it."`
 	KafkaTopicPartitions    string `envconfig:"KAFKA_TOPIC_PARTITIONS" default:"6" example:"12" doc:"Partitions of topics the connector creates, 1 to 10000. Adding partitions later breaks the order per chat for readers."`
 	KafkaTopicReplication   string `envconfig:"KAFKA_TOPIC_REPLICATION" default:"-1" example:"3" doc:"Replication factor of topics the connector creates; -1 is the broker's default."`
+	KafkaClientID           string `envconfig:"KAFKA_CLIENT_ID" default:"teams-kafka-connector" example:"teams-connector-prod" doc:"Name by which brokers know this client, in their logs and for quotas."`
 	KafkaTopicRetention     string `envconfig:"KAFKA_TOPIC_RETENTION" example:"90d" doc:"Retention of an output topic the connector creates. By default the broker's."`
 	KafkaTLS                string `envconfig:"KAFKA_TLS" default:"false" example:"true" doc:"true to speak TLS to the brokers."`
 	KafkaTLSCAFile          string `envconfig:"KAFKA_TLS_CA_FILE" example:"/etc/kafka/ca.pem" doc:"PEM file with the root certificates of the brokers. By default the system's."`

@@ -3,6 +3,7 @@ package embedded
 import (
 	"errors"
 	"fmt"
+	"net"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kfake"
@@ -28,6 +29,9 @@ type KafkaOptions struct {
 	// Port is the first broker's port, the others follow it; 0 means free ports. A client that is to
 	// find a restarted cluster again needs a fixed port.
 	Port int
+	// Advertised is the port that clients are told to connect to, if there is something in between. It needs a Port, and one
+	// broker; 0 means the port itself.
+	Advertised int
 	// DataDir is the folder that keeps topics, records, groups and transactional ids over a restart.
 	// It is created if it is missing. Empty means memory only.
 	DataDir string
@@ -51,6 +55,10 @@ func StartKafka(options KafkaOptions) (*Kafka, error) {
 		return nil, fmt.Errorf("%w: port %d with %d brokers does not fit below 65536", ErrOptions, options.Port, brokers)
 	}
 
+	if options.Advertised != 0 && (options.Port == 0 || brokers > 1) {
+		return nil, fmt.Errorf("%w: an advertised port needs a port, and a single broker", ErrOptions)
+	}
+
 	settings := []kfake.Opt{
 		kfake.NumBrokers(brokers),
 		kfake.GroupMinSessionTimeout(minSessionTimeout),
@@ -65,6 +73,15 @@ func StartKafka(options KafkaOptions) (*Kafka, error) {
 		}
 		settings = append(settings, kfake.Ports(ports...))
 	}
+	if options.Advertised > 0 {
+		settings = append(settings, kfake.ListenFn(func(network, address string) (net.Listener, error) {
+			l, err := net.Listen(network, address)
+			if err != nil {
+				return nil, err
+			}
+			return advertised{l, &net.TCPAddr{IP: l.Addr().(*net.TCPAddr).IP, Port: options.Advertised}}, nil
+		}))
+	}
 	if options.DataDir != "" {
 		settings = append(settings, kfake.DataDir(options.DataDir))
 	}
@@ -74,6 +91,14 @@ func StartKafka(options KafkaOptions) (*Kafka, error) {
 	}
 	return &Kafka{cluster: cluster}, nil
 }
+
+// advertised listens in one place and says that it listens in another.
+type advertised struct {
+	net.Listener
+	address net.Addr
+}
+
+func (a advertised) Addr() net.Addr { return a.address }
 
 // Brokers returns the brokers' addresses as host:port.
 func (k *Kafka) Brokers() []string { return k.cluster.ListenAddrs() }

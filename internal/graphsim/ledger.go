@@ -70,7 +70,8 @@ type LedgerLine struct {
 type Showing struct {
 	// User is the id of the user whose feed it was.
 	User string `json:"user"`
-	// Instance is the process, by the instance id in its User-Agent; empty if it does not say.
+	// Instance is the process, by the instance id in its User-Agent, and its session if it has several; empty if it does
+	// not say.
 	Instance string    `json:"instance,omitempty"`
 	At       time.Time `json:"at"`
 	// To is the upper bound of the request's filter in Unix ms, 0 if there was none.

@@ -294,13 +294,13 @@ func TestLedger_HasTheShowingsToEachProcess(t *testing.T) {
 	c := start(t, Config{Users: 2, Chats: 1})
 	user, first := c.s.Users()[0], c.clock.Now()
 	c.change(`{"do":"create","user":"` + user + `"}`)
-	for _, instance := range []string{"a", "a", `b"`, "b\"", "a"} {
-		c.header.Set("User-Agent", "teams-kafka-connector/0.1 (instance "+instance+")")
+	for _, instance := range []string{"a)", "a)", `b") session/1`, `b") session/2 x/1`, "a)"} {
+		c.header.Set("User-Agent", "teams-kafka-connector/0.1 (instance "+instance)
 		c.readAll(messages(user))
 		c.clock.Add(time.Minute)
 	}
-	want := []Showing{{User: user, Instance: "a", At: first}, {User: user, Instance: `b"`, At: first.Add(2 * time.Minute)},
-		{User: user, Instance: "a", At: first.Add(4 * time.Minute)}}
+	want := []Showing{{User: user, Instance: "a", At: first}, {User: user, Instance: `b" 1`, At: first.Add(2 * time.Minute)},
+		{User: user, Instance: `b" 2`, At: first.Add(3 * time.Minute)}, {User: user, Instance: "a", At: first.Add(4 * time.Minute)}}
 	if lines := c.ledger(); len(lines) != 1 || !slices.Equal(lines[0].Shown, want) {
 		t.Errorf("ledger %+v, want %+v", lines, want)
 	}

@@ -55,7 +55,7 @@ func (m *model) read(now int64, req pageRequest) page {
 	return p
 }
 
-// client numbers the processes that read.
+// client numbers the processes, and the sessions of each, that read.
 func (m *model) client(instance string) uint16 {
 	if i := slices.Index(m.clients, instance); i >= 0 {
 		return uint16(i)

@@ -56,6 +56,9 @@ type Config struct {
 	LedgerClient *http.Client
 	// BodiesDropped says that the connector was told not to write bodies.
 	BodiesDropped bool
+	// WrittenAt says that the records' timestamps are the times of writing (RECORD_TIMESTAMP=ingest), so that they can be
+	// compared with the positions'.
+	WrittenAt bool
 	// Samples is how many decoded records to show; 0 means none.
 	Samples int
 	// Examples is how many lines to keep for each kind of finding; 0 means 5, below 0 none.
@@ -176,7 +179,7 @@ func run(ctx context.Context, config *Config) (*Verdict, error) {
 	if err = checkUsers(ledger, positions); err != nil {
 		return nil, err
 	}
-	settle(ledger, positions, verdict)
+	settle(config, ledger, positions, verdict)
 	verdict.Samples = records.samples.lines()
 	return verdict, nil
 }

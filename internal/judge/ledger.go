@@ -60,6 +60,7 @@ type version struct {
 	seq       int64 // the order among the versions of one message
 	time      int64 // Unix milliseconds
 	offset    int64 // of the first record or dead letter found
+	written   int64 // the timestamp of the first record, Unix milliseconds
 	body      [16]byte
 	message   int32
 	sibling   int32 // the next version of the same message, or none

@@ -79,7 +79,7 @@ func (r *records) read(ctx context.Context, record *kgo.Record) error {
 		r.verdict.find(Duplicated, "%s: %s stands already at partition %d offset %d",
 			place(record), r.ledger.name(at), v.partition, v.offset)
 	} else {
-		v.partition, v.offset = record.Partition, record.Offset
+		v.partition, v.offset, v.written = record.Partition, record.Offset, record.Timestamp.UnixMilli()
 	}
 	v.records++
 	r.order(record, at)

@@ -6,7 +6,7 @@ import (
 )
 
 // settle gives every version of the ledger its place in the count, after all topics have been read.
-func settle(ledger *ledger, positions *positions, verdict *Verdict) {
+func settle(config *Config, ledger *ledger, positions *positions, verdict *Verdict) {
 	for i := range ledger.versions {
 		at := int32(i)
 		v := &ledger.versions[at]
@@ -16,6 +16,9 @@ func settle(ledger *ledger, positions *positions, verdict *Verdict) {
 		case v.records > 0:
 			verdict.Exposed++
 			verdict.InTopic++
+			if config.WrittenAt {
+				ahead(ledger, positions, verdict, at)
+			}
 			if v.letters > 0 {
 				verdict.find(Duplicated, "%s stands at partition %d offset %d and in the dead letters too",
 					ledger.name(at), v.partition, v.offset)
@@ -30,6 +33,21 @@ func settle(ledger *ledger, positions *positions, verdict *Verdict) {
 	}
 }
 
+// ahead finds a window that was committed before a version that it showed was written.
+func ahead(ledger *ledger, positions *positions, verdict *Verdict, at int32) {
+	v := &ledger.versions[at]
+	for s := v.showing; s != none; s = ledger.showings[s].next {
+		showing := ledger.showings[s]
+		user := ledger.users[showing.user]
+		commit, ok := positions.committed(user, showing.at, showing.to)
+		if ok && !showing.cut && commit < v.written && !ledger.anotherRead(showing, commit) && newerShown(ledger, at, commit, true) == none {
+			verdict.find(Ahead, "%s: written at %s, after the position of user %s that was stored at %s",
+				ledger.name(at), clock(v.written), user, clock(commit))
+			return
+		}
+	}
+}
+
 // absent decides whether a version that stands nowhere was superseded: a newer one of its message was
 // shown before the window that showed it was committed (invariant 2). Of several windows the first
 // commit counts, because from then on the version should have been there. A window counts as committed only by
@@ -39,7 +57,7 @@ func absent(ledger *ledger, positions *positions, verdict *Verdict, at int32) {
 	v := &ledger.versions[at]
 	var commit, shown int64
 	var committed bool
-	var seenBy string
+	var seenBy, reader string
 	for s := v.showing; s != none; s = ledger.showings[s].next {
 		showing := ledger.showings[s]
 		if showing.cut {
@@ -47,12 +65,12 @@ func absent(ledger *ledger, positions *positions, verdict *Verdict, at int32) {
 		}
 		user := ledger.users[showing.user]
 		if seenBy == "" {
-			seenBy, shown = user, showing.at
+			seenBy, reader, shown = user, ledger.clients[showing.by], showing.at
 		}
 		when, ok := positions.committed(user, showing.at, showing.to)
 		if ok && !ledger.anotherRead(showing, when) && (!committed || when < commit) {
 			commit, committed = when, true
-			seenBy, shown = user, showing.at
+			seenBy, reader, shown = user, ledger.clients[showing.by], showing.at
 		}
 	}
 	if !committed {
@@ -70,7 +88,7 @@ func absent(ledger *ledger, positions *positions, verdict *Verdict, at int32) {
 	if committed {
 		ending = "its window was committed at " + clock(commit)
 	}
-	verdict.find(Missing, "%s: shown to user %s at %s, %s%s", ledger.name(at), seenBy, clock(shown), ending,
+	verdict.find(Missing, "%s: shown to user %s, process %q, at %s, %s%s", ledger.name(at), seenBy, reader, clock(shown), ending,
 		nextShown(ledger, at))
 }
 

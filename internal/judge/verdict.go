@@ -13,6 +13,8 @@ const (
 	Duplicated Finding = "duplicated"
 	// Reordered: an older version stands behind a newer one, or a chat is spread over partitions.
 	Reordered Finding = "reordered"
+	// Ahead: a position was stored before a version of its window was written.
+	Ahead Finding = "marks_ahead"
 	// Unknown: a record or a dead letter holds what the source never showed.
 	Unknown Finding = "unknown"
 	// Undecodable: a record is no framed Avro of a registered schema, or a position is no position.
@@ -39,6 +41,9 @@ type Verdict struct {
 	// Reordered counts records that stand behind a newer version of their message, and records that
 	// stand in another partition than the first record of their chat.
 	Reordered int `json:"reordered"`
+	// Ahead counts the versions that were written after a position that stands for them was stored. It is 0 unless
+	// Config.WrittenAt is set.
+	Ahead int `json:"marks_ahead"`
 	// DeadLetters counts the versions and bad items that stand in the dead-letter topic only, each once.
 	DeadLetters int `json:"dead_letters"`
 	// Seconds is how long the judgement took.
@@ -71,7 +76,7 @@ type Verdict struct {
 // OK reports whether there is no finding of any kind. It is true for an empty ledger and empty topics;
 // whoever expects data checks Exposed too.
 func (v *Verdict) OK() bool {
-	return v.Missing+v.Duplicated+v.Reordered+v.Unknown+v.Undecodable+v.BodyMismatch+v.Mismatched == 0
+	return v.Missing+v.Duplicated+v.Reordered+v.Ahead+v.Unknown+v.Undecodable+v.BodyMismatch+v.Mismatched == 0
 }
 
 // String is the one line for people.
@@ -89,6 +94,8 @@ func (v *Verdict) find(kind Finding, format string, arguments ...any) {
 		v.Duplicated++
 	case Reordered:
 		v.Reordered++
+	case Ahead:
+		v.Ahead++
 	case Unknown:
 		v.Unknown++
 	case Undecodable:

@@ -1,0 +1,104 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/teams-kafka/connector/internal/embedded"
+	"github.com/teams-kafka/connector/internal/graphsim"
+)
+
+// roleVariable says which of the processes this binary is to be; without it, it is the supervisor.
+const roleVariable = "CHAOS_ROLE"
+
+// graphPlan is what the simulator's process is told.
+type graphPlan struct {
+	Seed         uint64
+	Users, Chats int
+	Rate         float64
+	Dir          string
+}
+
+// tenant is what the simulator's process tells.
+type tenant struct {
+	URL, Authority, TenantID, ClientID, ClientSecret string
+	Users                                            []string
+}
+
+// The ladder stands to the simulator's lateness as the default rungs stand to Graph's 24 hours.
+const (
+	lateness     = 4 * time.Second
+	rungs        = "2s,4s,8s"
+	longestRung  = 8 * time.Second
+	pollInterval = "1s"
+)
+
+func (p graphPlan) config() graphsim.Config {
+	cfg := graphsim.Defaults()
+	cfg.Seed, cfg.Users, cfg.Chats, cfg.Rate, cfg.Dir = p.Seed, p.Users, p.Chats, p.Rate, p.Dir
+	cfg.MaxMembers = 4
+	cfg.Edits, cfg.Reactions, cfg.Deletions = 0.3, 0.4, 0.08
+	cfg.Lateness = graphsim.Lateness{Max: lateness, Share: 0.4, Shape: 2}
+	cfg.Content = graphsim.Content{System: 0.05, Attachments: 0.02, Mentions: 0.02, NullModified: 0.01, FineTimes: 0.02, Unknown: 0.02, BadItems: 0.001}
+	cfg.Faults = graphsim.EveryFault(0.003)
+	// The connector asks for less after each 429, and these have nothing to do with how much it asks for.
+	cfg.Faults.ThrottleInteger, cfg.Faults.ThrottleFraction, cfg.Faults.ThrottleDate, cfg.Faults.ThrottleSilent = 0.0003, 0.0003, 0.0003, 0.0003
+	cfg.Faults.TokenThrottle, cfg.Faults.Revoke = 0.02, 0.0005
+	cfg.Faults.RetryAfter, cfg.Faults.SlowFor = time.Second, 500*time.Millisecond
+	cfg.Quirks = graphsim.Quirks{EmptyPage: 0.02, ShortPage: 0.02, Duplicates: 0.02, EarlyEnd: 0.002, StaleToken: 0.01, NullLink: 0.25, BareLink: 0.1,
+		SkipLink: 0.1, TimeSkew: 0.02, DateJitter: 0.02, ErrorForm: 0.3, DeletedEmpty: 0.3}
+	return cfg
+}
+
+// play is a child process's whole life: it ends with SIGTERM, or when its supervisor is gone.
+func play(role string) error {
+	ended := make(chan os.Signal, 1)
+	signal.Notify(ended, syscall.SIGTERM)
+	go func() {
+		_, _ = io.Copy(io.Discard, os.Stdin) // the supervisor holds the other end
+		ended <- syscall.SIGTERM
+	}()
+	switch role {
+	case "graph":
+		var plan graphPlan
+		if err := json.Unmarshal([]byte(os.Getenv("CHAOS_PLAN")), &plan); err != nil {
+			return err
+		}
+		sim, err := graphsim.Start(plan.config())
+		if err != nil {
+			return err
+		}
+		defer sim.Close()
+		told := tenant{sim.URL(), sim.AuthorityURL(), sim.TenantID(), sim.ClientID(), sim.ClientSecret(), sim.Users()}
+		if err := json.NewEncoder(os.Stdout).Encode(told); err != nil {
+			return err
+		}
+		<-ended
+		return nil
+	case "kafka":
+		port, err := strconv.Atoi(os.Getenv("CHAOS_PORT"))
+		if err != nil {
+			return err
+		}
+		advertised, err := strconv.Atoi(os.Getenv("CHAOS_ADVERTISED"))
+		if err != nil {
+			return err
+		}
+		kafka, err := embedded.StartKafka(embedded.KafkaOptions{Port: port, Advertised: advertised, DataDir: os.Getenv("CHAOS_DIR")})
+		if err != nil {
+			return err
+		}
+		fmt.Println("ready")
+		<-ended
+		kafka.Close()
+		return nil
+	default:
+		return fmt.Errorf("there is no role %q", role)
+	}
+}

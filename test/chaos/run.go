@@ -1,0 +1,515 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/teams-kafka/connector/internal/embedded"
+	"github.com/teams-kafka/connector/internal/graphsim"
+	"github.com/teams-kafka/connector/internal/judge"
+)
+
+type options struct {
+	versions, kills int
+	seed            uint64
+	rate            float64
+	json            bool
+	log, evidence   string
+	progress        io.Writer
+}
+
+const (
+	connectors     = 3
+	name           = "chaos"
+	topic          = "chaos.messages"
+	sessionTimeout = 2 * time.Second
+	patience       = 2 * time.Minute // for the rest to be read when all trouble is over
+)
+
+// supervisor runs it all.
+type supervisor struct {
+	options
+	dir      string
+	logs     *logFile
+	registry *embedded.Registry
+	proxy    *proxy
+	kafka    *child
+	kafkaEnv []string
+	graph    *child
+	tenant   tenant
+	graphAPI *http.Client
+	fleet    *fleet
+	began    time.Time
+	admin    *kadm.Client
+	client   *kgo.Client
+
+	mu      sync.Mutex
+	crashes []string
+}
+
+// logFile takes lines from several processes.
+type logFile struct {
+	mu sync.Mutex
+	w  io.Writer
+}
+
+func (l *logFile) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.w.Write(p)
+}
+
+func run(ctx context.Context, o options) (*report, error) {
+	s := &supervisor{options: o, logs: &logFile{w: io.Discard}, began: time.Now()}
+	var err error
+	if s.dir, err = os.MkdirTemp("", "connector-chaos-"); err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(s.dir)
+	if o.log != "" {
+		f, err := os.Create(o.log)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		s.logs.w = f
+	}
+	defer s.stop()
+	if err := s.start(ctx); err != nil {
+		return nil, err
+	}
+	return s.live(ctx)
+}
+
+// start brings everything up.
+func (s *supervisor) start(ctx context.Context) error {
+	binary := filepath.Join(s.dir, "connector")
+	build := exec.CommandContext(ctx, "go", "build", "-o", binary, "github.com/teams-kafka/connector/cmd/connector")
+	if out, err := build.CombinedOutput(); err != nil {
+		return fmt.Errorf("build the connector: %w\n%s", err, out)
+	}
+	var err error
+	if s.registry, err = embedded.StartRegistry(embedded.RegistryOptions{}); err != nil {
+		return err
+	}
+	port, err := freePort()
+	if err != nil {
+		return err
+	}
+	if s.proxy, err = startProxy(port); err != nil {
+		return err
+	}
+	_, advertised, _ := net.SplitHostPort(s.proxy.address())
+	s.kafkaEnv = []string{"CHAOS_PORT=" + port, "CHAOS_ADVERTISED=" + advertised, "CHAOS_DIR=" + filepath.Join(s.dir, "kafka")}
+	if err := s.startKafka(ctx); err != nil {
+		return err
+	}
+	if err := s.startGraph(ctx); err != nil {
+		return err
+	}
+	if s.client, err = kgo.NewClient(kgo.SeedBrokers(s.proxy.address()), kgo.ClientID("supervisor")); err != nil {
+		return err
+	}
+	s.admin = kadm.NewClient(s.client)
+	timestamps := "event"
+	if s.seed%2 == 1 {
+		timestamps = "ingest"
+	}
+	s.fleet = newFleet(binary, []string{
+		"CONNECTOR_NAME=" + name, "GRAPH_ENDPOINT=" + s.tenant.URL, "GRAPH_CA_FILE=" + filepath.Join(s.dir, "ca.pem"),
+		"AZURE_AUTHORITY_HOST=" + s.tenant.Authority, "AZURE_TENANT_ID=" + s.tenant.TenantID,
+		"AZURE_CLIENT_ID=" + s.tenant.ClientID, "AZURE_CLIENT_SECRET=" + s.tenant.ClientSecret,
+		"SOURCE_USERS=" + strings.Join(s.tenant.Users, ","), "SOURCE_START=1h",
+		"SOURCE_POLL_INTERVAL=" + pollInterval, "SOURCE_LOOKBACKS=" + rungs, "SOURCE_PAGE_SIZE=200",
+		"KAFKA_BROKERS=" + s.proxy.address(), "KAFKA_TOPIC=" + topic, "KAFKA_TOPIC_PARTITIONS=6",
+		"KAFKA_SESSION_TIMEOUT=" + sessionTimeout.String(), "KAFKA_TRANSACTION_TIMEOUT=10s", "COMMIT_INTERVAL=200ms",
+		"RECORD_TIMESTAMP=" + timestamps, "SCHEMA_REGISTRY_URL=" + s.registry.URL(), "ADMIN_ADDRESS=none", "SHUTDOWN_TIMEOUT=10s",
+	}, connectors, s.logs)
+	s.fleet.crashed = func(name string, code int) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.crashes = append(s.crashes, fmt.Sprintf("%s ended by itself with exit code %d", name, code))
+	}
+	for i := range connectors {
+		if err := s.fleet.launch(i); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func freePort() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	return port, errors.Join(err, l.Close())
+}
+
+func (s *supervisor) startKafka(ctx context.Context) error {
+	cmd, err := self("kafka", s.kafkaEnv...)
+	if err != nil {
+		return err
+	}
+	ready := make(chan struct{}, 1)
+	if s.kafka, err = start("kafka", cmd, false, s.logs, func([]byte) { ready <- struct{}{} }); err != nil {
+		return err
+	}
+	return s.await(ctx, s.kafka, ready)
+}
+
+func (s *supervisor) startGraph(ctx context.Context) error {
+	plan, err := json.Marshal(graphPlan{Seed: s.seed, Users: 40, Chats: 120, Rate: s.rate, Dir: s.dir})
+	if err != nil {
+		return err
+	}
+	cmd, err := self("graph", "CHAOS_PLAN="+string(plan))
+	if err != nil {
+		return err
+	}
+	ready := make(chan struct{}, 1)
+	var told error
+	if s.graph, err = start("graph", cmd, false, s.logs, func(line []byte) {
+		told = json.Unmarshal(line, &s.tenant)
+		ready <- struct{}{}
+	}); err != nil {
+		return err
+	}
+	if err := s.await(ctx, s.graph, ready); err != nil || told != nil {
+		return errors.Join(err, told)
+	}
+	pem, err := os.ReadFile(filepath.Join(s.dir, "ca.pem"))
+	if err != nil {
+		return err
+	}
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(pem)
+	s.graphAPI = &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}}}
+	return nil
+}
+
+func (s *supervisor) await(ctx context.Context, c *child, ready <-chan struct{}) error {
+	select {
+	case <-ready:
+		return nil
+	case <-c.ended:
+		return fmt.Errorf("%s ended at its start; see --log", c.name)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// stop takes everything down, each process by its own id.
+func (s *supervisor) stop() {
+	if s.fleet != nil {
+		for _, p := range s.fleet.places {
+			if p.child != nil {
+				p.child.stop(syscall.SIGKILL)
+			}
+		}
+	}
+	if s.client != nil {
+		s.client.Close()
+	}
+	for _, c := range []*child{s.graph, s.kafka} {
+		if c != nil {
+			c.stop(syscall.SIGKILL)
+		}
+	}
+	if s.proxy != nil {
+		s.proxy.close()
+	}
+	if s.registry != nil {
+		_ = s.registry.Close() // nothing is left to be told
+	}
+}
+
+// live goes through the trouble while people write, lets the rest be read, and has it judged.
+func (s *supervisor) live(ctx context.Context) (*report, error) {
+	background, cancel := context.WithCancel(ctx)
+	var watching sync.WaitGroup
+	defer watching.Wait()
+	defer cancel()
+	watching.Go(func() { s.expireTheDead(background) })
+	watching.Go(func() { s.show(background) })
+
+	// The kills are spread over the time that the versions take.
+	length := time.Duration(float64(s.versions) / (s.rate * 1.78) * float64(time.Second))
+	actions := max(1, s.kills*2)
+	mean := max(400*time.Millisecond, length/time.Duration(actions))
+	r := &report{Seed: s.seed, Kills: s.kills, Trouble: make(map[string]int)}
+	for _, t := range sequence(s.seed, s.kills, connectors, sessionTimeout, mean) {
+		if err := sleep(ctx, t.pause); err != nil {
+			return nil, err
+		}
+		r.Trouble[t.kind]++
+		if err := s.happen(ctx, t); err != nil {
+			return nil, err
+		}
+	}
+	for {
+		stats, err := s.stats(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if stats.Versions >= int64(s.versions) {
+			break
+		}
+		if err := sleep(ctx, time.Second); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.settle(ctx); err != nil {
+		return nil, err
+	}
+	stats, err := s.stats(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range s.fleet.places {
+		if code := p.child.stop(syscall.SIGTERM); code != 0 {
+			s.crashes = append(s.crashes, fmt.Sprintf("%s: exit code %d after SIGTERM", p.client(), code))
+		}
+	}
+	verdict, err := s.judge(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if s.evidence != "" && !verdict.OK() {
+		if err := s.keep(ctx); err != nil {
+			return nil, fmt.Errorf("keep the evidence: %w", err)
+		}
+	}
+	r.take(verdict)
+	if s.seed%2 == 1 {
+		r.MarksAhead = &verdict.Ahead
+	}
+	r.EarlyPolls = int(stats.Early)
+	r.measure(s.fleet.measured())
+	r.Crashes = s.crashes
+	r.Seconds = time.Since(s.began).Seconds()
+	return r, nil
+}
+
+// happen lets one thing happen, until it is over.
+func (s *supervisor) happen(ctx context.Context, t trouble) error {
+	fmt.Fprintf(s.logs, "supervisor %s: %s owner=%v place=%d for %v\n", time.Now().UTC().Format(time.RFC3339Nano), t.kind, t.owner, t.place, t.lasts)
+	switch t.kind {
+	case kill, terminate:
+		p := s.fleet.target(t.owner, t.place)
+		signal := syscall.SIGKILL
+		if t.kind == terminate {
+			signal = syscall.SIGTERM
+		}
+		s.fleet.struck(p.number)
+		if code := p.child.stop(signal); t.kind == terminate && code != 0 {
+			s.fleet.crashed(p.client(), code)
+		}
+		if err := sleep(ctx, t.lasts); err != nil {
+			return err
+		}
+		return s.fleet.launch(p.number)
+	case freeze:
+		p := s.fleet.target(t.owner, t.place)
+		s.fleet.struck(p.number)
+		s.fleet.freeze(p, true)
+		err := sleep(ctx, t.lasts)
+		s.fleet.freeze(p, false)
+		return err
+	case cutOff:
+		p := s.fleet.target(t.owner, t.place)
+		s.fleet.struck(p.number)
+		s.proxy.set(p.client(), true)
+		err := sleep(ctx, t.lasts)
+		s.proxy.set(p.client(), false)
+		return err
+	case cutAll:
+		s.proxy.set("", true)
+		err := sleep(ctx, t.lasts)
+		s.proxy.set("", false)
+		return err
+	default:
+		s.kafka.stop(syscall.SIGTERM)
+		if err := sleep(ctx, t.lasts); err != nil {
+			return err
+		}
+		return s.startKafka(ctx)
+	}
+}
+
+// expireTheDead does what the embedded Kafka does not: a member whose process died between its JoinGroup and its
+// SyncGroup is removed when its session is over.
+func (s *supervisor) expireTheDead(ctx context.Context) {
+	since, last := make(map[string]time.Time), ""
+	for sleep(ctx, 500*time.Millisecond) == nil {
+		groups, err := s.admin.DescribeGroups(ctx, name)
+		if err != nil {
+			continue // Kafka is down or cut off
+		}
+		seen := make(map[string]time.Time)
+		if state := describe(groups[name]); state != last {
+			fmt.Fprintf(s.logs, "supervisor %s: group %s\n", time.Now().UTC().Format(time.RFC3339Nano), state)
+			last = state
+		}
+		for _, member := range groups[name].Members {
+			if !s.fleet.dead(member.ClientID) {
+				continue
+			}
+			began, known := since[member.MemberID]
+			if !known {
+				began = time.Now()
+			}
+			seen[member.MemberID] = began
+			if time.Since(began) < sessionTimeout {
+				continue
+			}
+			leave := kmsg.NewPtrLeaveGroupRequest()
+			leave.Group = name
+			of := kmsg.NewLeaveGroupRequestMember()
+			of.MemberID = member.MemberID
+			leave.Members = append(leave.Members, of)
+			_, _ = leave.RequestWith(ctx, s.client) // tried again in half a second
+		}
+		since = seen
+	}
+}
+
+func describe(g kadm.DescribedGroup) string {
+	members := make([]string, 0, len(g.Members))
+	for _, m := range g.Members {
+		members = append(members, m.ClientID)
+	}
+	return fmt.Sprintf("%s %v %v", g.State, members, g.Err)
+}
+
+// settle ends the traffic and waits until everything that is visible has been read as often as the ladder wants.
+func (s *supervisor) settle(ctx context.Context) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.tenant.URL+"/_sim/stop", nil)
+	if err != nil {
+		return err
+	}
+	response, err := s.graphAPI.Do(request)
+	if err != nil {
+		return err
+	}
+	_ = response.Body.Close()
+	deadline := time.Now().Add(patience)
+	var quiet time.Time
+	last := "not quiet yet"
+	for time.Now().Before(deadline) {
+		if err := sleep(ctx, time.Second); err != nil {
+			return err
+		}
+		if quiet.IsZero() {
+			stats, err := s.stats(ctx)
+			if err != nil {
+				return err
+			}
+			if stats.Quiet {
+				quiet = time.Now()
+			}
+			continue
+		}
+		oldest, err := s.oldestMark(ctx)
+		if err == nil && oldest.After(quiet.Add(longestRung)) {
+			return nil
+		}
+		last = fmt.Sprintf("read up to %v, quiet since %v, %v", oldest, quiet, err)
+	}
+	for _, p := range s.fleet.places { // their goroutines go into the log
+		p.child.dying.Store(true)
+		p.child.signal(syscall.SIGQUIT)
+		<-p.child.ended
+	}
+	return fmt.Errorf("the connectors did not catch up within %v (%s); see --log", patience, last)
+}
+
+// oldestMark asks the connector's own command how far everybody has been read.
+func (s *supervisor) oldestMark(ctx context.Context) (oldest time.Time, err error) {
+	cmd := exec.CommandContext(ctx, s.fleet.binary, "offsets", "list", "--json")
+	cmd.Env = s.fleet.environ
+	out, err := cmd.Output()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		return oldest, fmt.Errorf("%w: %s", err, exit.Stderr)
+	}
+	if err != nil {
+		return oldest, err
+	}
+	var positions []struct {
+		ReadUpTo *time.Time `json:"read_up_to"`
+	}
+	if err := json.Unmarshal(out, &positions); err != nil || len(positions) < len(s.tenant.Users) {
+		return oldest, fmt.Errorf("%d positions: %w", len(positions), err)
+	}
+	for _, p := range positions {
+		if p.ReadUpTo == nil {
+			return oldest, errors.New("somebody has not been read at all")
+		}
+		if oldest.IsZero() || p.ReadUpTo.Before(oldest) {
+			oldest = *p.ReadUpTo
+		}
+	}
+	fmt.Fprintf(s.logs, "supervisor: positions %s\n", out)
+	return oldest, nil
+}
+
+func (s *supervisor) stats(ctx context.Context) (stats graphsim.Stats, err error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.tenant.URL+"/_sim/stats", nil)
+	if err != nil {
+		return stats, err
+	}
+	response, err := s.graphAPI.Do(request)
+	if err != nil {
+		return stats, err
+	}
+	defer response.Body.Close()
+	return stats, json.NewDecoder(response.Body).Decode(&stats)
+}
+
+func (s *supervisor) judge(ctx context.Context) (*judge.Verdict, error) {
+	return judge.Run(ctx, judge.Config{
+		Brokers: []string{s.proxy.address()}, Topic: topic, OffsetsTopic: name + ".offsets", ConnectorName: name, Tenant: s.tenant.TenantID,
+		RegistryURL: s.registry.URL(), LedgerURL: s.tenant.URL + "/_sim/ledger", LedgerClient: s.graphAPI, WrittenAt: s.seed%2 == 1,
+	})
+}
+
+// show says now and then how it goes.
+func (s *supervisor) show(ctx context.Context) {
+	for sleep(ctx, 10*time.Second) == nil {
+		if stats, err := s.stats(ctx); err == nil {
+			fmt.Fprintf(s.progress, "%4.0f s: %d versions made, %d shown, %d take-overs\n",
+				time.Since(s.began).Seconds(), stats.Versions, stats.Exposed, len(s.fleet.measured()))
+		}
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
