@@ -17,7 +17,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/cenkalti/backoff/v4"
@@ -37,7 +36,6 @@ type Client struct {
 	tokens    *Tokens
 	gate      *Gate
 	userAgent string
-	polling   atomic.Uint32 // pollers that were made, one after another
 	metrics   *Metrics
 	clock     graphClock
 
@@ -57,14 +55,6 @@ func NewClient(root *url.URL, httpClient *http.Client, tokens *Tokens, gate *Gat
 			backoff.WithMaxInterval(2*time.Minute),
 			backoff.WithMaxElapsedTime(0)),
 	}
-}
-
-// agent names the program, and which of this process's pollers asks: each begins anew from what is stored.
-func (c *Client) agent() string {
-	if n := c.polling.Load(); n > 0 {
-		return c.userAgent + " session/" + strconv.Itoa(int(n))
-	}
-	return c.userAgent
 }
 
 // Query says what is asked for besides the window.

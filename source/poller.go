@@ -110,7 +110,6 @@ func NewPoller(cfg PollerConfig, positions map[string]offsets.Position) *Poller 
 		stop: backoff.NewExponentialBackOff(backoff.WithInitialInterval(tenantFirst),
 			backoff.WithMaxInterval(tenantLongest), backoff.WithMaxElapsedTime(0)),
 	}
-	cfg.Client.polling.Add(1)
 	for name, pos := range positions {
 		p.admit(name, pos)
 	}

@@ -9,16 +9,18 @@ import (
 	"io"
 	"slices"
 	"strconv"
+	"sync/atomic"
 	"time"
 )
 
 // showing says that a version was put into a response to a user's feed.
 type showing struct {
 	message, seq, user uint32
-	client             uint16
 	cut                bool  // the response was spoiled on its way; the client may not have got it
 	at                 int64 // Unix ns by Config.Now
 	to                 int64 // upper filter bound, Unix ms; 0 if there was none
+	// until is the number of readings before the copy was replaced, plus one; 0 while it was not. It is written by atomic access.
+	until uint32
 }
 
 const ledgerChunk = 1 << 14
@@ -30,9 +32,44 @@ type ledger struct {
 	length int
 	// exposed holds every version that was shown to anybody, as message and seq.
 	exposed map[uint64]struct{}
+	// readings are those in which something shown before may be missing, in order.
+	readings []reading
 }
 
-func (l *ledger) enter(s showing) {
+// reading is a user's window being asked for from its beginning, or once more from a page on.
+type reading struct {
+	win  window
+	at   int64 // Unix ns by Config.Now
+	user uint32
+}
+
+// asked is what a user's folder was last asked for.
+type asked struct {
+	win    window
+	offset int
+	news   bool  // a copy that was shown has been replaced since a reading was noted
+	widest int64 // the earliest lower bound among the readings noted since then
+}
+
+// ask notes the request if it is no next page of the one before it, and if it may be the first that asks again for a copy
+// which has been replaced: the first since then, and those that reach back further.
+func (l *ledger) ask(last *asked, req pageRequest, at int64) {
+	next := req.win == last.win && req.offset > last.offset
+	last.win, last.offset = req.win, req.offset
+	if next || !last.news && req.win.from >= last.widest {
+		return
+	}
+	last.news, last.widest = false, req.win.from
+	l.readings = append(l.readings, reading{win: req.win, at: at, user: req.user})
+}
+
+// replaced notes that what was shown there can be shown no more.
+func (l *ledger) replaced(entry uint32) {
+	atomic.StoreUint32(&l.entry(entry).until, uint32(len(l.readings))+1)
+}
+
+// enter appends a showing and returns its place.
+func (l *ledger) enter(s showing) uint32 {
 	if l.length%ledgerChunk == 0 {
 		l.chunks = append(l.chunks, make([]showing, 0, ledgerChunk))
 	}
@@ -43,6 +80,7 @@ func (l *ledger) enter(s showing) {
 		l.exposed = make(map[uint64]struct{})
 	}
 	l.exposed[uint64(s.message)<<32|uint64(s.seq)] = struct{}{}
+	return uint32(l.length - 1)
 }
 
 func (l *ledger) entry(i uint32) *showing { return &l.chunks[i/ledgerChunk][i%ledgerChunk] }
@@ -65,20 +103,20 @@ type LedgerLine struct {
 	SHA256 string `json:"sha256,omitempty"`
 }
 
-// Showing is the first time a version was shown to a process in a user's feed. If another process was shown the feed's copy
-// meanwhile, the first one's next time is a showing of its own.
+// Showing is the first time a version was shown in a user's feed.
 type Showing struct {
 	// User is the id of the user whose feed it was.
-	User string `json:"user"`
-	// Instance is the process, by the instance id in its User-Agent, and its session if it has several; empty if it does
-	// not say.
-	Instance string    `json:"instance,omitempty"`
-	At       time.Time `json:"at"`
+	User string    `json:"user"`
+	At   time.Time `json:"at"`
 	// To is the upper bound of the request's filter in Unix ms, 0 if there was none.
 	To int64 `json:"to"`
 	// Cut means that a fault spoiled the response, so that the client may not have got it. If the version was later shown to
 	// the user in a sound response, that is a showing of its own.
 	Cut bool `json:"cut,omitempty"`
+	// Again is when the user's feed was first asked once more for a window that holds this copy's time after a newer version had
+	// taken its place: because windows overlap, or because the response was lost or what was read could not be committed. What a
+	// client has stored of the window since then need not be what it was shown here. Absent if it never was.
+	Again *time.Time `json:"again,omitempty"`
 	// Time is the lastModifiedDateTime this user's copy has, in Unix ms, where it differs from the version's.
 	Time int64 `json:"time,omitempty"`
 }
@@ -104,8 +142,13 @@ func (s *Server) WriteLedger(w io.Writer) error {
 			newest[c.message] = max(newest[c.message], c.seq)
 		}
 	}
-	clients := slices.Clone(m.clients)
+	readings := m.ledger.readings
 	m.mu.Unlock()
+
+	byUser := make(map[uint32][]uint32)
+	for i, r := range readings {
+		byUser[r.user] = append(byUser[r.user], uint32(i))
+	}
 
 	order := make([]uint32, book.length)
 	for i := range order {
@@ -119,7 +162,7 @@ func (s *Server) WriteLedger(w io.Writer) error {
 		return cmp.Compare(x.seq, y.seq)
 	})
 
-	out := &ledgerWriter{w: bufio.NewWriterSize(w, 64<<10), server: s, clients: clients}
+	out := &ledgerWriter{w: bufio.NewWriterSize(w, 64<<10), server: s, readings: readings, byUser: byUser}
 	for i := 0; i < len(order); {
 		first := book.entry(order[i])
 		end := i + 1
@@ -151,8 +194,32 @@ func (s *Server) WriteLedger(w io.Writer) error {
 type ledgerWriter struct {
 	w             *bufio.Writer
 	server        *Server
-	clients       []string
+	readings      []reading
+	byUser        map[uint32][]uint32 // into readings
 	buffer, space []byte
+}
+
+// again is the first reading since the copy of a user was replaced in which its time lies. The showings are all those of one
+// version; a spoiled one and a sound one share the copy.
+func (l *ledgerWriter) again(user uint32, shown []uint32, book *ledger, modified int64) (reading, bool) {
+	var until uint32
+	for _, n := range shown {
+		if s := book.entry(n); s.user == user {
+			until = atomic.LoadUint32(&s.until)
+		}
+	}
+	if until == 0 {
+		return reading{}, false
+	}
+	all := l.byUser[user]
+	from, _ := slices.BinarySearch(all, until-1)
+	for _, i := range all[from:] {
+		r := l.readings[i]
+		if ticks := modified * ticksPerMilli; r.win.from < ticks && ticks < r.win.to {
+			return r, true
+		}
+	}
+	return reading{}, false
 }
 
 func (l *ledgerWriter) line(index, seq uint32, shown []uint32, book *ledger) error {
@@ -193,13 +260,7 @@ func (l *ledgerWriter) line(index, seq uint32, shown []uint32, book *ledger) err
 		s := book.entry(n)
 		b = append(b, `{"user":"`...)
 		b = m.userIDs[s.user].appendTo(b)
-		if instance := l.clients[s.client]; instance != "" {
-			b = append(b, `","instance":`...)
-			b = appendString(b, instance, false)
-			b = append(b, `,"at":"`...)
-		} else {
-			b = append(b, `","at":"`...)
-		}
+		b = append(b, `","at":"`...)
 		b = time.Unix(0, s.at).UTC().AppendFormat(b, time.RFC3339Nano)
 		b = append(b, `","to":`...)
 		b = strconv.AppendInt(b, s.to, 10)
@@ -209,6 +270,11 @@ func (l *ledgerWriter) line(index, seq uint32, shown []uint32, book *ledger) err
 		if modified[i] != v.at {
 			b = append(b, `,"time":`...)
 			b = strconv.AppendInt(b, modified[i], 10)
+		}
+		if r, ok := l.again(s.user, shown, book, modified[i]); ok {
+			b = append(b, `,"again":"`...)
+			b = time.Unix(0, r.at).UTC().AppendFormat(b, time.RFC3339Nano)
+			b = append(b, '"')
 		}
 		b = append(b, '}')
 	}

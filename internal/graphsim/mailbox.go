@@ -13,7 +13,7 @@ type copyOf struct {
 	seq      uint32 // version
 	shown    uint32 // the newest version shown to this user; 0 if none
 	cut      uint32 // the newest version shown only in a response that was cut short; 0 if none
-	client   uint16 // the process that it was shown to, for both
+	entry    uint32 // the last showing of either, in the ledger
 }
 
 // mailbox is one user's folder of chat messages, sorted by (modified, message).
@@ -21,6 +21,7 @@ type mailbox struct {
 	copies []copyOf
 	// changes counts what was done to the folder, so that an order computed from it can be known to be stale.
 	changes uint32
+	asked   asked
 }
 
 func compareCopies(a, b copyOf) int {
@@ -34,9 +35,9 @@ func (b *mailbox) find(modified int64, message uint32) (int, bool) {
 	return slices.BinarySearchFunc(b.copies, copyOf{modified: modified, message: message}, compareCopies)
 }
 
-// put makes a version visible. It does nothing if the mailbox has this version or a newer one. modifiedOf gives the
-// time at which the mailbox would hold a version, which is where to look for it.
-func (b *mailbox) put(message, seq, newest uint32, modifiedOf func(seq uint32) int64) {
+// put makes a version visible, and returns the copy that it took the place of, if any. It does nothing if the mailbox has this
+// version or a newer one. modifiedOf gives the time at which the mailbox would hold a version, which is where to look for it.
+func (b *mailbox) put(message, seq, newest uint32, modifiedOf func(seq uint32) int64) (old copyOf) {
 	next := copyOf{message: message, seq: seq, modified: modifiedOf(seq)}
 	for s := newest; s >= 1; s-- {
 		i, found := b.find(modifiedOf(s), message)
@@ -44,19 +45,21 @@ func (b *mailbox) put(message, seq, newest uint32, modifiedOf func(seq uint32) i
 			continue
 		}
 		if b.copies[i].seq >= seq {
-			return
+			return copyOf{}
 		}
-		next.shown, next.cut, next.client = b.copies[i].shown, b.copies[i].cut, b.copies[i].client
+		old = b.copies[i]
+		next.shown, next.cut, next.entry = old.shown, old.cut, old.entry
 		b.copies = slices.Delete(b.copies, i, i+1)
 		break
 	}
 	b.changes++
 	if n := len(b.copies); n == 0 || compareCopies(b.copies[n-1], next) < 0 {
 		b.copies = append(b.copies, next)
-		return
+		return old
 	}
 	i, _ := b.find(next.modified, message)
 	b.copies = slices.Insert(b.copies, i, next)
+	return old
 }
 
 // between returns the range [lo, hi) of copies modified in the whole milliseconds first..last.

@@ -290,19 +290,42 @@ func TestLedger_HasTheFirstShowingToEachUser(t *testing.T) {
 	}
 }
 
-func TestLedger_HasTheShowingsToEachProcess(t *testing.T) {
+// A version that was replaced is missing when its window is read again; the ledger says when that was first so.
+func TestLedger_SaysWhenAWindowWasReadWithoutTheVersion(t *testing.T) {
 	c := start(t, Config{Users: 2, Chats: 1})
-	user, first := c.s.Users()[0], c.clock.Now()
-	c.change(`{"do":"create","user":"` + user + `"}`)
-	for _, instance := range []string{"a)", "a)", `b") session/1`, `b") session/2 x/1`, "a)"} {
-		c.header.Set("User-Agent", "teams-kafka-connector/0.1 (instance "+instance)
-		c.readAll(messages(user))
-		c.clock.Add(time.Minute)
+	user, made := c.s.Users()[0], c.clock.Now()
+	message := c.change(`{"do":"create","user":"` + user + `"}`)
+	c.clock.Add(time.Minute)
+	window := func(from, to time.Duration) string {
+		return messages(user, between(made.Add(from), made.Add(to)))
 	}
-	want := []Showing{{User: user, Instance: "a", At: first}, {User: user, Instance: `b" 1`, At: first.Add(2 * time.Minute)},
-		{User: user, Instance: `b" 2`, At: first.Add(3 * time.Minute)}, {User: user, Instance: "a", At: first.Add(4 * time.Minute)}}
-	if lines := c.ledger(); len(lines) != 1 || !slices.Equal(lines[0].Shown, want) {
-		t.Errorf("ledger %+v, want %+v", lines, want)
+	again := func() *time.Time {
+		t.Helper()
+		lines := c.ledger()
+		if len(lines) == 0 || lines[0].Seq != 1 || len(lines[0].Shown) != 1 || lines[0].Shown[0].User != user {
+			t.Fatalf("ledger %+v", lines)
+		}
+		return lines[0].Shown[0].Again
+	}
+	c.readAll(window(-time.Minute, time.Minute))
+	c.clock.Add(time.Minute)
+	c.readAll(window(-time.Hour, time.Hour))
+	if at := again(); at != nil {
+		t.Errorf("read without it at %v, although it was shown each time", at)
+	}
+	c.change(`{"do":"edit","chatId":"` + message.ChatID + `","id":"` + message.ID + `"}`)
+	c.clock.Add(time.Minute)
+	c.readAll(window(time.Minute, time.Hour))
+	if at := again(); at != nil {
+		t.Errorf("read without it at %v, although its time was not asked for", at)
+	}
+	c.clock.Add(time.Minute)
+	second := c.clock.Now()
+	c.readAll(window(-time.Minute, time.Minute))
+	c.clock.Add(time.Minute)
+	c.readAll(window(-time.Hour, time.Hour))
+	if at := again(); at == nil || !at.Equal(second) {
+		t.Errorf("read without it at %v, want %v", at, second)
 	}
 }
 

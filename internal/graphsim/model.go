@@ -34,7 +34,6 @@ type model struct {
 	nextAt    float64 // time of the next live change, Unix ms
 	stopped   bool
 	ledger    ledger
-	clients   []string // the processes that have read, by instance id
 	written   map[writtenKey]*writtenText
 	orders    folderOrders
 }
@@ -243,7 +242,12 @@ func (m *model) deliver(index, seq uint32, late delays) {
 }
 
 func (m *model) show(user, index, seq uint32) {
-	m.mailboxes[user].put(index, seq, m.messages[index].versions(), func(s uint32) int64 { return m.modifiedIn(user, index, s) })
+	box := &m.mailboxes[user]
+	old := box.put(index, seq, m.messages[index].versions(), func(s uint32) int64 { return m.modifiedIn(user, index, s) })
+	if old.seq > 0 && (old.shown == old.seq || old.cut == old.seq) {
+		m.ledger.replaced(old.entry)
+		box.asked.news = true
+	}
 }
 
 // modifiedIn is the lastModifiedDateTime of a version as one user's copy has it. Copies of a version without one are the

@@ -1,19 +1,11 @@
 package graphsim
 
-import (
-	"math"
-	"slices"
-)
-
-const maxClients = math.MaxUint16
-
 // pageRequest is one page of a user's folder.
 type pageRequest struct {
 	query
 	offset int
 	limit  int
 	cut    bool // the response will be spoiled
-	client string
 }
 
 // page is what the folder held at the time of the request.
@@ -33,15 +25,12 @@ func (m *model) read(now int64, req pageRequest) page {
 	p := page{items: make([]item, 0, end-start), more: end < len(matching)}
 	copies := m.mailboxes[req.user].copies
 	to, at := req.win.upperMillis(), m.cfg.Now().UnixNano()
-	client := m.client(req.client)
+	m.ledger.ask(&m.mailboxes[req.user].asked, req, at)
 	for _, i := range matching[start:end] {
 		c := &copies[i]
 		it := m.item(c.message, c.seq)
 		it.user, it.modified = req.user, c.modified
 		p.items = append(p.items, it)
-		if c.client != client {
-			c.shown, c.cut, c.client = 0, 0, client
-		}
 		if c.shown >= c.seq || req.cut && c.cut >= c.seq {
 			continue
 		}
@@ -50,21 +39,9 @@ func (m *model) read(now int64, req pageRequest) page {
 		} else {
 			c.shown = c.seq
 		}
-		m.ledger.enter(showing{message: c.message, seq: c.seq, user: req.user, client: client, cut: req.cut, at: at, to: to})
+		c.entry = m.ledger.enter(showing{message: c.message, seq: c.seq, user: req.user, cut: req.cut, at: at, to: to})
 	}
 	return p
-}
-
-// client numbers the processes, and the sessions of each, that read.
-func (m *model) client(instance string) uint16 {
-	if i := slices.Index(m.clients, instance); i >= 0 {
-		return uint16(i)
-	}
-	if len(m.clients) == maxClients {
-		return maxClients - 1 // they are told apart no more
-	}
-	m.clients = append(m.clients, instance)
-	return uint16(len(m.clients) - 1)
 }
 
 // item returns a version with all that is needed to render it.

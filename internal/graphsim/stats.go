@@ -79,17 +79,6 @@ func instanceID(userAgent string) string {
 	return strings.TrimSpace(id)
 }
 
-// reader is who a User-Agent says reads: the instance, and behind a space, if there is one, its session, of
-// "name/version (instance id) session/n".
-func reader(userAgent string) string {
-	id := instanceID(userAgent)
-	if _, session, ok := strings.Cut(userAgent, ") session/"); ok && id != "" {
-		session, _, _ = strings.Cut(session, " ")
-		return id + " " + session
-	}
-	return id
-}
-
 func (c *counters) instance(id string) *instance {
 	in := c.instances[id]
 	if in == nil {

@@ -40,9 +40,11 @@ type showing struct {
 	at   int64 // Unix milliseconds, cut off
 	to   int64 // the upper bound of the window asked for, Unix milliseconds
 	user int32
-	by   int32 // the process it was shown to
 	next int32 // the next showing of the same version, or none
 	cut  bool  // the response may not have arrived
+	// again is when the window was first read again after the version had been replaced in it, Unix milliseconds; nothing if
+	// never.
+	again int64
 }
 
 // bodyState says what the ledger knows of a version's body.
@@ -96,14 +98,11 @@ type ledger struct {
 	chats    []chat
 	showings []showing
 	users    []string
-	clients  []string // the processes that versions were shown to
-	turns    []turn   // filled by takeTurns
 
 	byVersion map[fingerprint]int32
 	byMessage map[fingerprint]int32
 	byChat    map[string]int32
 	byUser    map[string]int32
-	byClient  map[string]int32
 	byItem    map[[sha256.Size]byte]int32 // bad items, by the hash of their raw JSON
 
 	// times holds the further times of versions whose copies differ by some milliseconds.
@@ -126,12 +125,12 @@ type ledgerLine struct {
 
 // ledgerShowing is one showing of a line.
 type ledgerShowing struct {
-	User     string    `json:"user"`
-	Instance string    `json:"instance"` // the process, empty if it did not say
-	At       time.Time `json:"at"`
-	To       int64     `json:"to"`
-	Cut      bool      `json:"cut"`
-	Time     *int64    `json:"time"` // this copy's, where it differs
+	User  string     `json:"user"`
+	At    time.Time  `json:"at"`
+	To    int64      `json:"to"`
+	Cut   bool       `json:"cut"`
+	Time  *int64     `json:"time"` // this copy's, where it differs
+	Again *time.Time `json:"again"`
 }
 
 func newLedger() *ledger {
@@ -140,7 +139,6 @@ func newLedger() *ledger {
 		byMessage: make(map[fingerprint]int32),
 		byChat:    make(map[string]int32),
 		byUser:    make(map[string]int32),
-		byClient:  make(map[string]int32),
 		byItem:    make(map[[sha256.Size]byte]int32),
 		times:     make(map[int32][]int64),
 	}
@@ -155,7 +153,6 @@ func readLedger(input io.Reader, progress func(lines int)) (*ledger, error) {
 		err := decoder.Decode(&line)
 		if errors.Is(err, io.EOF) {
 			l.nameBadItems()
-			l.takeTurns()
 			progress(number - 1)
 			return l, nil
 		}
@@ -183,13 +180,17 @@ func (l *ledger) add(line *ledgerLine) error {
 		return err
 	}
 	for _, shown := range line.Shown {
+		again := int64(nothing)
+		if shown.Again != nil {
+			again = shown.Again.UnixMilli()
+		}
 		l.showings = append(l.showings, showing{
-			at:   shown.At.UnixMilli(),
-			to:   shown.To,
-			user: l.user(shown.User),
-			by:   l.client(shown.Instance),
-			next: l.versions[at].showing,
-			cut:  shown.Cut,
+			at:    shown.At.UnixMilli(),
+			to:    shown.To,
+			user:  l.user(shown.User),
+			next:  l.versions[at].showing,
+			cut:   shown.Cut,
+			again: again,
 		})
 		l.versions[at].showing = int32(len(l.showings) - 1)
 	}

@@ -7,15 +7,18 @@ import (
 	"io"
 	"math"
 	"strings"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// The parts of a position: Kafka Connect's key, and a flat JSON object.
+// The parts of a position: Kafka Connect's key, and a flat JSON object. What follows positionMarkPrefix is how far a window
+// reaches back behind the mark.
 const (
 	positionFormat     = 1
 	positionVersion    = "version"
 	positionMarkPrefix = "mark."
+	positionFrom       = "window.from"
 	positionDone       = "window.done"
 )
 
@@ -29,8 +32,10 @@ type position struct {
 	// a window that was read since: the windows of the long rungs reach back behind the marks of the
 	// short ones.
 	marked int64
-	// done is the end of the last committed slice of the window in progress.
-	done int64
+	// markedFrom is where the window began whose end marked is; nothing if that cannot be told.
+	markedFrom int64
+	// done is the end of the last committed slice of the window in progress, and doneFrom where that began.
+	done, doneFrom int64
 }
 
 // positions holds each user's positions in the order of the topic.
@@ -66,9 +71,12 @@ func (p *positions) read(record *kgo.Record, verdict *Verdict) {
 			user, record.Topic, record.Partition, record.Offset, err)
 		return
 	}
-	next := position{timestamp: record.Timestamp.UnixMilli(), marked: nothing, done: nothing}
+	next := position{timestamp: record.Timestamp.UnixMilli(), marked: nothing, markedFrom: math.MaxInt64, done: nothing, doneFrom: nothing}
 	if done, ok := fields[positionDone]; ok {
 		next.done = done
+	}
+	if from, ok := fields[positionFrom]; ok {
+		next.doneFrom = from
 	}
 	marks := make(map[string]int64)
 	for name, mark := range fields {
@@ -76,8 +84,16 @@ func (p *positions) read(record *kgo.Record, verdict *Verdict) {
 			continue
 		}
 		marks[name] = mark
-		if before, had := p.marks[user][name]; !had || before != mark {
-			next.marked = max(next.marked, mark)
+		before, had := p.marks[user][name]
+		if had && before == mark {
+			continue
+		}
+		next.marked = max(next.marked, mark)
+		reach, err := time.ParseDuration(strings.TrimPrefix(name, positionMarkPrefix))
+		if had && err == nil {
+			next.markedFrom = min(next.markedFrom, before-reach.Milliseconds())
+		} else {
+			next.markedFrom = nothing
 		}
 	}
 	p.marks[user] = marks
@@ -146,13 +162,19 @@ func parsePosition(value []byte) (map[string]int64, error) {
 }
 
 // committed returns when the window of a showing was committed, in Unix milliseconds: the timestamp of
-// the user's first position since the showing that covers the window's end. False if none ever did.
+// the user's first position since the showing that covers the version's time and the window's end. False if none ever did before the
+// window was read again without the version.
 //
 // Timestamps are cut to milliseconds, so a position of the showing's own millisecond counts as later.
 // Taking it as the commit can only bring the commit forward, which is the strict side.
-func (p *positions) committed(user string, at, to int64) (int64, bool) {
+func (p *positions) committed(user string, s showing, modified int64) (int64, bool) {
 	for _, next := range p.byUser[user] {
-		if next.timestamp >= at && max(next.marked, next.done) >= to {
+		if s.again != nothing && next.timestamp >= s.again {
+			return 0, false
+		}
+		byMark := next.marked >= s.to && next.markedFrom <= modified
+		byDone := next.done >= s.to && next.doneFrom <= modified
+		if next.timestamp >= s.at && (byMark || byDone) {
 			return next.timestamp, true
 		}
 	}

@@ -112,11 +112,11 @@ func (v version) raw() string {
 
 // showing is a line's entry of one user.
 type showing struct {
-	User     string `json:"user"`
-	Instance string `json:"instance,omitempty"`
-	At       string `json:"at"`
-	To       int64  `json:"to"`
-	Cut      bool   `json:"cut,omitempty"`
+	User  string `json:"user"`
+	At    string `json:"at"`
+	To    int64  `json:"to"`
+	Cut   bool   `json:"cut,omitempty"`
+	Again string `json:"again,omitempty"`
 }
 
 // to shows a version to a user at a time, in a window that ends where the response was asked for.
@@ -124,9 +124,9 @@ func to(user string, at int64) showing {
 	return showing{User: user, At: stamp(at), To: at}
 }
 
-// by shows to another process than the one that is not named.
-func by(instance string, s showing) showing {
-	s.Instance = instance
+// replaced says when the window was read again, without the version.
+func replaced(s showing, again int64) showing {
+	s.Again = stamp(again)
 	return s
 }
 

@@ -39,8 +39,8 @@ func ahead(ledger *ledger, positions *positions, verdict *Verdict, at int32) {
 	for s := v.showing; s != none; s = ledger.showings[s].next {
 		showing := ledger.showings[s]
 		user := ledger.users[showing.user]
-		commit, ok := positions.committed(user, showing.at, showing.to)
-		if ok && !showing.cut && commit < v.written && !ledger.anotherRead(showing, commit) && newerShown(ledger, at, commit, true) == none {
+		commit, ok := positions.committed(user, showing, v.time)
+		if ok && !showing.cut && commit < v.written && newerShown(ledger, at, commit, true) == none {
 			verdict.find(Ahead, "%s: written at %s, after the position of user %s that was stored at %s",
 				ledger.name(at), clock(v.written), user, clock(commit))
 			return
@@ -50,14 +50,14 @@ func ahead(ledger *ledger, positions *positions, verdict *Verdict, at int32) {
 
 // absent decides whether a version that stands nowhere was superseded: a newer one of its message was
 // shown before the window that showed it was committed (invariant 2). Of several windows the first
-// commit counts, because from then on the version should have been there. A window counts as committed only by
-// the process that read it: if that one was killed, its successor reads the window again, in which Graph may no longer show the
-// version.
+// commit counts, because from then on the version should have been there. A window that was read again, when Graph no longer
+// showed the version in it, counts as not committed before that: the first reading may have been lost on its way, or with the process
+// or the transaction that it belonged to.
 func absent(ledger *ledger, positions *positions, verdict *Verdict, at int32) {
 	v := &ledger.versions[at]
 	var commit, shown int64
 	var committed bool
-	var seenBy, reader string
+	var seenBy string
 	for s := v.showing; s != none; s = ledger.showings[s].next {
 		showing := ledger.showings[s]
 		if showing.cut {
@@ -65,12 +65,11 @@ func absent(ledger *ledger, positions *positions, verdict *Verdict, at int32) {
 		}
 		user := ledger.users[showing.user]
 		if seenBy == "" {
-			seenBy, reader, shown = user, ledger.clients[showing.by], showing.at
+			seenBy, shown = user, showing.at
 		}
-		when, ok := positions.committed(user, showing.at, showing.to)
-		if ok && !ledger.anotherRead(showing, when) && (!committed || when < commit) {
+		if when, ok := positions.committed(user, showing, v.time); ok && (!committed || when < commit) {
 			commit, committed = when, true
-			seenBy, reader, shown = user, ledger.clients[showing.by], showing.at
+			seenBy, shown = user, showing.at
 		}
 	}
 	if !committed {
@@ -88,7 +87,7 @@ func absent(ledger *ledger, positions *positions, verdict *Verdict, at int32) {
 	if committed {
 		ending = "its window was committed at " + clock(commit)
 	}
-	verdict.find(Missing, "%s: shown to user %s, process %q, at %s, %s%s", ledger.name(at), seenBy, reader, clock(shown), ending,
+	verdict.find(Missing, "%s: shown to user %s at %s, %s%s", ledger.name(at), seenBy, clock(shown), ending,
 		nextShown(ledger, at))
 }
 

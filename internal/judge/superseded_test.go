@@ -22,7 +22,7 @@ func TestRun_SupersededByTiming(t *testing.T) {
 		// newerAt is when the newer version was first shown, to bob; 0 means never.
 		newerAt  int64
 		toAlice  []showing
-		between  []showing // of another message, which is in the topic
+		again    int64 // when alice's window was read again without the version, 0 for never
 		position func(*scene)
 		want     counts
 	}{
@@ -156,34 +156,45 @@ func TestRun_SupersededByTiming(t *testing.T) {
 			want: counts{exposed: 2, inTopic: 1, superseded: 1, uncommitted: 1},
 		},
 		{
-			name:    "another process read the window again, in which the version was gone, and committed it",
+			name:    "the window was read again without the version before anything was committed",
+			again:   1500,
 			newerAt: 2500,
-			toAlice: nil,
-			between: []showing{by("second", to(bob, at(1500)))},
 			position: func(s *scene) {
 				s.commit(s.mark(alice, at(2000), at(shownAt)))
 			},
-			want: counts{exposed: 3, inTopic: 2, superseded: 1, uncommitted: 1},
+			want: counts{exposed: 2, inTopic: 1, superseded: 1, uncommitted: 1},
 		},
 		{
-			name:    "another process was shown the version as well and committed its window",
+			name:    "the same, and somebody else was shown it in a window that was committed",
+			again:   1500,
 			newerAt: 2500,
-			toAlice: []showing{by("second", to(alice, at(1400)))},
-			between: []showing{by("second", to(bob, at(1500)))},
+			toAlice: []showing{to(bob, at(1400))},
 			position: func(s *scene) {
-				s.commit(s.mark(alice, at(2000), at(1400)))
+				s.commit(s.mark(bob, at(1900), at(1400)), s.mark(alice, at(2000), at(shownAt)))
 			},
-			want: counts{exposed: 3, inTopic: 2, missing: 1},
+			want: refused,
 		},
 		{
-			name:    "another process read before, or after the commit",
+			name:    "the window was read again after the commit",
+			again:   2001,
 			newerAt: 2500,
-			toAlice: nil,
-			between: []showing{by("second", to(bob, at(900))), by("second", to(carol, at(2001)))},
 			position: func(s *scene) {
-				s.commit(s.mark(alice, at(2000), at(shownAt)))
+				s.commit(s.mark(alice, at(2000), at(shownAt)), s.mark(alice, at(3000), at(3000)))
 			},
-			want: counts{exposed: 3, inTopic: 2, missing: 1},
+			want: refused,
+		},
+		{
+			name:    "a short rung's window does not reach back to the version",
+			newerAt: 2500,
+			position: func(s *scene) {
+				later := at(0) + 20*minute
+				s.commit(
+					s.position(alice, at(500), map[string]any{"mark.10m0s": later, "mark.2h0m0s": at(0)}),
+					s.position(alice, at(2000), map[string]any{"mark.10m0s": later + 1, "mark.2h0m0s": at(0)}),
+					s.position(alice, at(3000), map[string]any{"mark.10m0s": later + 2, "mark.2h0m0s": later + 2}),
+				)
+			},
+			want: accepted,
 		},
 		{
 			name: "the newer one was never shown",
@@ -231,17 +242,16 @@ func TestRun_SupersededByTiming(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := newScene(t, stack, 1)
-			s.shown(old, append([]showing{to(alice, at(shownAt))}, c.toAlice...)...)
+			first := to(alice, at(shownAt))
+			if c.again > 0 {
+				first = replaced(first, at(c.again))
+			}
+			s.shown(old, append([]showing{first}, c.toAlice...)...)
 			if c.newerAt == 0 {
 				s.shown(newer)
 			} else {
 				s.shown(newer, to(bob, at(c.newerAt)))
 				s.commit(s.record(newer, 0))
-			}
-			if len(c.between) > 0 {
-				other := made("c1", "m2", 1)
-				s.shown(other, c.between...)
-				s.commit(s.record(other, 0))
 			}
 			c.position(s)
 			v := s.expect(c.want)
