@@ -248,7 +248,7 @@ func TestPoller_ATenantErrorStopsAllAndIsProbedSlowly(t *testing.T) {
 			g.mu.Lock()
 			granted = true
 			g.mu.Unlock()
-			<-time.After(20 * time.Minute)
+			<-time.After(tenantLongest + tenantLongest/2 + time.Minute) // the longest pause, and its jitter
 			if s := p.Status(); s.Stopped != nil {
 				t.Errorf("%d: still stopped: %v", status, s.Stopped)
 			}
