@@ -73,8 +73,8 @@ func (g *Group) membership(ctx context.Context) error {
 		kgo.SessionTimeout(g.SessionTimeout),
 		kgo.HeartbeatInterval(max(50*time.Millisecond, g.SessionTimeout/5)),
 		kgo.RebalanceTimeout(max(g.SessionTimeout, 30*time.Second)),
-		// Cooperative: a tenant that stays where it is does not notice that another one moves.
-		kgo.Balancers(kgo.CooperativeStickyBalancer()),
+		// It is cooperative: a tenant that stays where it is does not notice that another one moves.
+		kgo.Balancers(newTenantBalancer(g.Topic, g.Tenants)),
 		kgo.OnPartitionsAssigned(func(_ context.Context, cl *kgo.Client, assigned map[string][]int32) {
 			running.assigned(cl, assigned[g.Topic])
 		}),

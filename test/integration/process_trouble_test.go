@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -16,7 +15,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/teams-kafka/connector/test/kafka"
-	"github.com/teams-kafka/connector/test/process"
 )
 
 func judgedWithFaults(t *testing.T, cluster *kafka.Cluster) {
@@ -50,20 +48,6 @@ func connectorKilled(t *testing.T, cluster *kafka.Cluster) {
 	mustBeRight(t, s.settle(t, ctx, p), 600)
 }
 
-// ownerFirst puts the process that has the tenant first: when a member comes, the group can give it to that one.
-func ownerFirst(a, b *process.Process) (owner, spare *process.Process) {
-	lines := b.Lines()
-	for i := len(lines) - 1; i >= 0; i-- {
-		switch {
-		case strings.Contains(lines[i], "tenant belongs to this process"):
-			return b, a
-		case strings.Contains(lines[i], "spare: no tenant belongs to this process"):
-			return a, b
-		}
-	}
-	return a, b
-}
-
 // A spare takes over within the session timeout, the longest open transaction and the rebuild.
 func spareTakesOver(t *testing.T, cluster *kafka.Cluster) {
 	ctx := within(t, 3*time.Minute)
@@ -72,9 +56,8 @@ func spareTakesOver(t *testing.T, cluster *kafka.Cluster) {
 	active.WaitFor(t, ctx, 0, "msg=polling")
 	for range 3 {
 		spare := s.start(t)
-		spare.WaitFor(t, ctx, 0, "this process\"") // it may get the tenant at once, as a new member
+		spare.WaitFor(t, ctx, 0, "msg=\"spare: no tenant belongs to this process\"")
 		s.commits(t, ctx, 20)
-		active, spare = ownerFirst(active, spare)
 		before := len(spare.Lines())
 		active.Kill()
 		died := time.Now()
@@ -99,7 +82,7 @@ func memberDiedBetweenJoinAndSync(t *testing.T, cluster *kafka.Cluster) {
 	metadata := kmsg.NewConsumerMemberMetadata()
 	metadata.Topics = []string{s.offsetsTopic()}
 	protocol := kmsg.NewJoinGroupRequestProtocol()
-	protocol.Name, protocol.Metadata = "cooperative-sticky", metadata.AppendTo(nil)
+	protocol.Name, protocol.Metadata = "tenant-sticky", metadata.AppendTo(nil)
 	join := kmsg.NewPtrJoinGroupRequest()
 	join.Group, join.ProtocolType = s.settings.ConnectorName, "consumer"
 	join.SessionTimeoutMillis, join.RebalanceTimeoutMillis = 3000, 60_000
@@ -169,9 +152,8 @@ func zombieIsFenced(t *testing.T, cluster *kafka.Cluster) {
 	zombie := s.start(t)
 	zombie.WaitFor(t, ctx, 0, "msg=polling")
 	heir := s.start(t)
-	heir.WaitFor(t, ctx, 0, "this process\"") // it may get the tenant at once, as a new member
+	heir.WaitFor(t, ctx, 0, "msg=\"spare: no tenant belongs to this process\"")
 	s.commits(t, ctx, 20)
-	zombie, heir = ownerFirst(zombie, heir)
 	polled := len(heir.Lines())
 	zombie.Signal(syscall.SIGSTOP)
 	heir.WaitFor(t, ctx, polled, "msg=polling")
