@@ -96,6 +96,15 @@ func (f *fleet) struck(number int) {
 	}
 }
 
+// struckAgain starts the clock anew if somebody has to take over by now.
+func (f *fleet) struckAgain() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.hitOwner >= 0 {
+		f.hit = time.Now()
+	}
+}
+
 // target is the owner if it is wanted and there is one that lives, else the place with the number.
 func (f *fleet) target(wantOwner bool, number int) *place {
 	f.mu.Lock()

@@ -37,7 +37,9 @@ type report struct {
 	TakeoverP50 float64 `json:"takeover_p50_seconds"`
 	TakeoverP99 float64 `json:"takeover_p99_seconds"`
 	TakeoverMax float64 `json:"takeover_max_seconds"`
-	Seconds     float64 `json:"seconds"`
+	// Stuck is how often the embedded Kafka's group had to be freed by a restart.
+	Stuck   int     `json:"group_restarts"`
+	Seconds float64 `json:"seconds"`
 
 	examples map[judge.Finding][]string
 }
@@ -84,7 +86,8 @@ func (r *report) String() string {
 	}
 	fmt.Fprintf(&b, "\nin topic %d · superseded %d (%d of windows that their reader did not commit) · dead letters %d · unseen %d\n",
 		r.InTopic, r.Superseded, r.Uncommitted, r.DeadLetters, r.Unseen)
-	fmt.Fprintf(&b, "take-overs %d: p50 %.2f s, p99 %.2f s, max %.2f s\n", r.Takeovers, r.TakeoverP50, r.TakeoverP99, r.TakeoverMax)
+	fmt.Fprintf(&b, "take-overs %d: p50 %.2f s, p99 %.2f s, max %.2f s (embedded Kafka's group stuck and restarted %d times)\n",
+		r.Takeovers, r.TakeoverP50, r.TakeoverP99, r.TakeoverMax, r.Stuck)
 	fmt.Fprintf(&b, "missing %d · duplicated %d · reordered %d · marks ahead %s · early polls %d · other faults %d · crashes %d\n",
 		r.Missing, r.Duplicated, r.Reordered, ahead, r.EarlyPolls, r.Other, len(r.Crashes))
 	return b.String()

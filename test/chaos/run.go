@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -42,6 +43,7 @@ const (
 	topic          = "chaos.messages"
 	sessionTimeout = 2 * time.Second
 	patience       = 2 * time.Minute // for the rest to be read when all trouble is over
+	stuckAfter     = 5 * sessionTimeout
 )
 
 // supervisor runs it all.
@@ -60,6 +62,9 @@ type supervisor struct {
 	began    time.Time
 	admin    *kadm.Client
 	client   *kgo.Client
+
+	restarting sync.Mutex
+	stuck      atomic.Int32
 
 	mu      sync.Mutex
 	crashes []string
@@ -305,6 +310,7 @@ func (s *supervisor) live(ctx context.Context) (*report, error) {
 	}
 	r.EarlyPolls = int(stats.Early)
 	r.measure(s.fleet.measured())
+	r.Stuck = int(s.stuck.Load())
 	r.Crashes = s.crashes
 	r.Seconds = time.Since(s.began).Seconds()
 	return r, nil
@@ -348,18 +354,16 @@ func (s *supervisor) happen(ctx context.Context, t trouble) error {
 		s.proxy.set("", false)
 		return err
 	default:
-		s.kafka.stop(syscall.SIGTERM)
-		if err := sleep(ctx, t.lasts); err != nil {
-			return err
-		}
-		return s.startKafka(ctx)
+		return s.restartKafka(ctx, t.lasts)
 	}
 }
 
 // expireTheDead does what the embedded Kafka does not: a member whose process died between its JoinGroup and its
-// SyncGroup is removed when its session is over.
+// SyncGroup is removed when its session is over, and a group in which members that live wait for each other for ever, because one that
+// waited for its SyncGroup was expired, is freed by a restart.
 func (s *supervisor) expireTheDead(ctx context.Context) {
 	since, last := make(map[string]time.Time), ""
+	whole := time.Now()
 	for sleep(ctx, 500*time.Millisecond) == nil {
 		groups, err := s.admin.DescribeGroups(ctx, name)
 		if err != nil {
@@ -390,7 +394,31 @@ func (s *supervisor) expireTheDead(ctx context.Context) {
 			_, _ = leave.RequestWith(ctx, s.client) // tried again in half a second
 		}
 		since = seen
+		if groups[name].State == "Stable" && len(groups[name].Members) == connectors {
+			whole = time.Now()
+		}
+		if time.Since(whole) < stuckAfter {
+			continue
+		}
+		fmt.Fprintf(s.logs, "supervisor %s: the group is stuck, Kafka is restarted\n", time.Now().UTC().Format(time.RFC3339Nano))
+		if err := s.restartKafka(ctx, 0); err != nil {
+			return // the run is about to end
+		}
+		s.stuck.Add(1)
+		s.fleet.struckAgain()
+		whole = time.Now()
 	}
+}
+
+// restartKafka ends the embedded Kafka in order and starts it again on the same data.
+func (s *supervisor) restartKafka(ctx context.Context, pause time.Duration) error {
+	s.restarting.Lock()
+	defer s.restarting.Unlock()
+	s.kafka.stop(syscall.SIGTERM)
+	if err := sleep(ctx, pause); err != nil {
+		return err
+	}
+	return s.startKafka(ctx)
 }
 
 func describe(g kadm.DescribedGroup) string {
