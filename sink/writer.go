@@ -169,15 +169,15 @@ func (w *Writer) produced(r *kgo.Record, err error) {
 }
 
 // tooLarge tells what is left to try after refusals. A record that was refused alone is too large. Of several, which may have
-// stood in one batch, nothing is known of each, so half as much is tried, down to the largest of them alone. The
-// bound falls with each refusal, so there is an end. The caller holds mu.
+// stood in one batch, or in several of at most the present limit, nothing is known of each, so half as much is tried, down to the
+// largest of them alone. So the bound is found in a few steps. The caller holds mu.
 func (w *Writer) tooLarge() error {
 	var found *TooLargeError
 	for at, r := range w.refused {
 		limit := int(w.limit(at.topic))
 		below := r.largest - 1
 		if r.records > 1 {
-			below = min(limit-1, max(r.largest, r.bytes/2))
+			below = min(limit-1, max(r.largest, min(r.bytes, limit)/2))
 		}
 		if found == nil || found.Topic == at.topic && below < int(found.Below) {
 			found = &TooLargeError{Topic: at.topic, Below: int32(below), Err: r.err}

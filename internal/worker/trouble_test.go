@@ -71,11 +71,9 @@ func TestStream_SurvivesBrokerTrouble(t *testing.T) {
 			s.ensureTopics(t)
 			m := s.join(t)
 			eventually(t, ctx, "the first commits", func() bool { return s.committed(t, ctx) >= 12 })
-			s.change(t, ctx)
 			before := s.sessionsEnded()
 			c.trouble(t, ctx, s)
 			s.progress(t, ctx)
-			s.change(t, ctx)
 			if ended := s.sessionsEnded() - before; c.restarts != (ended > 0) {
 				t.Errorf("%d sessions ended, want some: %v\n%s", ended, c.restarts, s.logs)
 			}
