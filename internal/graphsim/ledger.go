@@ -19,8 +19,8 @@ type showing struct {
 	cut                bool  // the response was spoiled on its way; the client may not have got it
 	at                 int64 // Unix ns by Config.Now
 	to                 int64 // upper filter bound, Unix ms; 0 if there was none
-	// until is the number of readings before the copy was replaced, plus one; 0 while it was not. It is written by atomic access.
-	until uint32
+	// last is the number of the last reading in which the copy was shown. It is written by atomic access.
+	last uint32
 }
 
 const ledgerChunk = 1 << 14
@@ -32,40 +32,43 @@ type ledger struct {
 	length int
 	// exposed holds every version that was shown to anybody, as message and seq.
 	exposed map[uint64]struct{}
-	// readings are those in which something shown before may be missing, in order.
+	// readings are those in which something shown before may be missing, in order; asked counts all there were.
 	readings []reading
+	asked    uint32
 }
 
 // reading is a user's window being asked for from its beginning, or once more from a page on.
 type reading struct {
-	win  window
-	at   int64 // Unix ns by Config.Now
-	user uint32
+	win          window
+	at           int64 // Unix ns by Config.Now
+	number, user uint32
 }
 
 // asked is what a user's folder was last asked for.
 type asked struct {
 	win    window
 	offset int
-	news   bool  // a copy that was shown has been replaced since a reading was noted
-	widest int64 // the earliest lower bound among the readings noted since then
+	number uint32 // of that reading
+	news   bool   // a copy that was shown has been replaced since a reading was noted
+	widest int64  // the earliest lower bound among the readings noted since then
 }
 
-// ask notes the request if it is no next page of the one before it, and if it may be the first that asks again for a copy
-// which has been replaced: the first since then, and those that reach back further.
-func (l *ledger) ask(last *asked, req pageRequest, at int64) {
+// ask takes a request down. If it is no next page of the one before it, a reading begins, and is noted if it may lack what was
+// shown before: the first since a copy was replaced, those that reach back further than that one, and each that has several pages,
+// because a change between them can hide an item.
+func (l *ledger) ask(last *asked, req pageRequest, more bool, at int64) {
 	next := req.win == last.win && req.offset > last.offset
 	last.win, last.offset = req.win, req.offset
-	if next || !last.news && req.win.from >= last.widest {
+	if next {
+		return
+	}
+	l.asked++
+	last.number = l.asked
+	if !more && !last.news && req.win.from >= last.widest {
 		return
 	}
 	last.news, last.widest = false, req.win.from
-	l.readings = append(l.readings, reading{win: req.win, at: at, user: req.user})
-}
-
-// replaced notes that what was shown there can be shown no more.
-func (l *ledger) replaced(entry uint32) {
-	atomic.StoreUint32(&l.entry(entry).until, uint32(len(l.readings))+1)
+	l.readings = append(l.readings, reading{win: req.win, at: at, number: last.number, user: req.user})
 }
 
 // enter appends a showing and returns its place.
@@ -113,9 +116,9 @@ type Showing struct {
 	// Cut means that a fault spoiled the response, so that the client may not have got it. If the version was later shown to
 	// the user in a sound response, that is a showing of its own.
 	Cut bool `json:"cut,omitempty"`
-	// Again is when the user's feed was first asked once more for a window that holds this copy's time after a newer version had
-	// taken its place: because windows overlap, or because the response was lost or what was read could not be committed. What a
-	// client has stored of the window since then need not be what it was shown here. Absent if it never was.
+	// Again is when the user's feed was first asked for a window that holds this copy's time after it was shown for the last time:
+	// a newer version had taken its place, or a change between two pages hid it. A client whose earlier response was lost, or that
+	// could not commit what it read, has had no second chance to see the version since then. Absent if it never was.
 	Again *time.Time `json:"again,omitempty"`
 	// Time is the lastModifiedDateTime this user's copy has, in Unix ms, where it differs from the version's.
 	Time int64 `json:"time,omitempty"`
@@ -145,9 +148,9 @@ func (s *Server) WriteLedger(w io.Writer) error {
 	readings := m.ledger.readings
 	m.mu.Unlock()
 
-	byUser := make(map[uint32][]uint32)
-	for i, r := range readings {
-		byUser[r.user] = append(byUser[r.user], uint32(i))
+	byUser := make(map[uint32][]reading)
+	for _, r := range readings {
+		byUser[r.user] = append(byUser[r.user], r)
 	}
 
 	order := make([]uint32, book.length)
@@ -162,7 +165,7 @@ func (s *Server) WriteLedger(w io.Writer) error {
 		return cmp.Compare(x.seq, y.seq)
 	})
 
-	out := &ledgerWriter{w: bufio.NewWriterSize(w, 64<<10), server: s, readings: readings, byUser: byUser}
+	out := &ledgerWriter{w: bufio.NewWriterSize(w, 64<<10), server: s, readings: byUser}
 	for i := 0; i < len(order); {
 		first := book.entry(order[i])
 		end := i + 1
@@ -194,27 +197,22 @@ func (s *Server) WriteLedger(w io.Writer) error {
 type ledgerWriter struct {
 	w             *bufio.Writer
 	server        *Server
-	readings      []reading
-	byUser        map[uint32][]uint32 // into readings
+	readings      map[uint32][]reading // of each user, in order
 	buffer, space []byte
 }
 
-// again is the first reading since the copy of a user was replaced in which its time lies. The showings are all those of one
-// version; a spoiled one and a sound one share the copy.
+// again is the first reading since a user was last shown the version in which the copy's time lies. The showings are all those of
+// one version; a spoiled one and a sound one share the copy.
 func (l *ledgerWriter) again(user uint32, shown []uint32, book *ledger, modified int64) (reading, bool) {
-	var until uint32
+	var last uint32
 	for _, n := range shown {
 		if s := book.entry(n); s.user == user {
-			until = atomic.LoadUint32(&s.until)
+			last = max(last, atomic.LoadUint32(&s.last))
 		}
 	}
-	if until == 0 {
-		return reading{}, false
-	}
-	all := l.byUser[user]
-	from, _ := slices.BinarySearch(all, until-1)
-	for _, i := range all[from:] {
-		r := l.readings[i]
+	all := l.readings[user]
+	from, _ := slices.BinarySearchFunc(all, last+1, func(r reading, number uint32) int { return cmp.Compare(r.number, number) })
+	for _, r := range all[from:] {
 		if ticks := modified * ticksPerMilli; r.win.from < ticks && ticks < r.win.to {
 			return r, true
 		}

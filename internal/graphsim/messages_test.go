@@ -329,6 +329,46 @@ func TestLedger_SaysWhenAWindowWasReadWithoutTheVersion(t *testing.T) {
 	}
 }
 
+// So is one that a change between two pages hides, until it is shown again.
+func TestLedger_SaysWhenAShiftHidTheVersion(t *testing.T) {
+	c := start(t, Config{Users: 2, Chats: 1})
+	user, made := c.s.Users()[0], c.clock.Now()
+	byID := make(map[string]Changed)
+	for range 2 {
+		message := c.change(`{"do":"create","user":"` + user + `"}`)
+		byID[message.ID] = message
+		c.clock.Add(time.Second)
+	}
+	window := messages(user, between(made.Add(-time.Minute), made.Add(time.Minute)), "$top=1")
+	c.readAll(window)
+	c.clock.Add(2 * time.Minute)
+	shifted := c.clock.Now()
+	first := c.page(window)
+	moved := parse(t, first.Value[0])
+	c.change(`{"do":"edit","chatId":"` + byID[moved.ID].ChatID + `","id":"` + moved.ID + `"}`) // leaves the window
+	if rest := c.readAll(first.link()); len(rest) != 0 {
+		t.Fatalf("%d items behind the one that left", len(rest))
+	}
+	again := func() *time.Time {
+		t.Helper()
+		for _, line := range c.ledger() {
+			if line.ID != moved.ID {
+				return line.Shown[0].Again
+			}
+		}
+		t.Fatal("the hidden message is not in the ledger")
+		return nil
+	}
+	if at := again(); at == nil || !at.Equal(shifted) {
+		t.Errorf("hidden at %v, want %v", at, shifted)
+	}
+	c.clock.Add(time.Minute)
+	c.readAll(window)
+	if at := again(); at != nil {
+		t.Errorf("hidden at %v, although it was shown since", at)
+	}
+}
+
 func TestLedger_LeavesOutMailboxesNobodyMayRead(t *testing.T) {
 	c := start(t, Config{Users: 2, Chats: 1})
 	user, other := c.s.Users()[0], c.s.Users()[1]

@@ -1,5 +1,7 @@
 package graphsim
 
+import "sync/atomic"
+
 // pageRequest is one page of a user's folder.
 type pageRequest struct {
 	query
@@ -25,13 +27,15 @@ func (m *model) read(now int64, req pageRequest) page {
 	p := page{items: make([]item, 0, end-start), more: end < len(matching)}
 	copies := m.mailboxes[req.user].copies
 	to, at := req.win.upperMillis(), m.cfg.Now().UnixNano()
-	m.ledger.ask(&m.mailboxes[req.user].asked, req, at)
+	asked := &m.mailboxes[req.user].asked
+	m.ledger.ask(asked, req, p.more, at)
 	for _, i := range matching[start:end] {
 		c := &copies[i]
 		it := m.item(c.message, c.seq)
 		it.user, it.modified = req.user, c.modified
 		p.items = append(p.items, it)
 		if c.shown >= c.seq || req.cut && c.cut >= c.seq {
+			atomic.StoreUint32(&m.ledger.entry(c.entry).last, asked.number)
 			continue
 		}
 		if req.cut {
@@ -39,7 +43,7 @@ func (m *model) read(now int64, req pageRequest) page {
 		} else {
 			c.shown = c.seq
 		}
-		c.entry = m.ledger.enter(showing{message: c.message, seq: c.seq, user: req.user, cut: req.cut, at: at, to: to})
+		c.entry = m.ledger.enter(showing{message: c.message, seq: c.seq, user: req.user, cut: req.cut, at: at, to: to, last: asked.number})
 	}
 	return p
 }

@@ -75,7 +75,7 @@ func newStage(t *testing.T, changes ...func(*graphsim.Config)) *stage {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ladder, err := source.NewLadder([]time.Duration{time.Second}, 200*time.Millisecond)
+	ladder, err := source.NewLadder([]time.Duration{time.Second, 4 * time.Second}, 200*time.Millisecond)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -229,7 +229,8 @@ func (s *stage) settle(t *testing.T, ctx context.Context, members ...*member) *j
 	eventually(t, ctx, "all to be in the topic", func() bool {
 		verdict := s.judge(t, ctx)
 		if ctx.Err() != nil {
-			t.Fatalf("not all got into the topic in time: %v\n%s", s.judge(t, context.WithoutCancel(ctx)), s.logs)
+			verdict := s.judge(t, context.WithoutCancel(ctx))
+			t.Fatalf("not all got into the topic in time: %v, unseen %d\n%v\n%s", verdict, verdict.Unseen, verdict.Examples, s.logs)
 		}
 		return verdict.Missing == 0 && verdict.Unseen == 0
 	})
