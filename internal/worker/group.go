@@ -71,7 +71,8 @@ func (g *Group) membership(ctx context.Context) error {
 		kgo.ConsumeTopics(g.Topic),
 		kgo.DisableAutoCommit(),
 		kgo.SessionTimeout(g.SessionTimeout),
-		kgo.HeartbeatInterval(max(50*time.Millisecond, g.SessionTimeout/5)),
+		// A member learns by its heartbeat that another came or left, so this is also what a hand-over waits for.
+		kgo.HeartbeatInterval(min(3*time.Second, max(50*time.Millisecond, g.SessionTimeout/5))),
 		kgo.RebalanceTimeout(max(g.SessionTimeout, 30*time.Second)),
 		// It is cooperative: a tenant that stays where it is does not notice that another one moves.
 		kgo.Balancers(newTenantBalancer(g.Topic, g.Tenants)),

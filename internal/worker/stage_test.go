@@ -33,6 +33,8 @@ type stage struct {
 	admin    *kadm.Client
 	cfg      Config
 	logs     *logText
+	// sessionTimeout is the members'.
+	sessionTimeout time.Duration
 }
 
 func newStage(t *testing.T, changes ...func(*graphsim.Config)) *stage {
@@ -62,7 +64,7 @@ func newStage(t *testing.T, changes ...func(*graphsim.Config)) *stage {
 	}
 	t.Cleanup(func() { _ = sim.Close() })
 
-	s := &stage{kafka: kafka, registry: registry, sim: sim, logs: &logText{}}
+	s := &stage{kafka: kafka, registry: registry, sim: sim, logs: &logText{}, sessionTimeout: 2 * time.Second}
 	client := []kgo.Opt{kgo.SeedBrokers(kafka.Brokers()...)}
 	cl, err := kgo.NewClient(client...)
 	if err != nil {
@@ -141,7 +143,7 @@ func (s *stage) join(t *testing.T) *member {
 	log := slog.New(slog.NewTextHandler(s.logs, nil))
 	m := &member{tenant: NewTenant(s.cfg, log), ended: make(chan error, 1)}
 	m.group = &Group{Client: s.cfg.Writer.Client, Name: s.cfg.Name, Topic: s.cfg.Writer.Topics.Offsets,
-		SessionTimeout: 2 * time.Second, Tenants: []*Tenant{m.tenant}, Log: log}
+		SessionTimeout: s.sessionTimeout, Tenants: []*Tenant{m.tenant}, Log: log}
 	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
 	m.stop = stop
 	go func() { m.ended <- m.group.Run(ctx) }()

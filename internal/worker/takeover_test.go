@@ -1,0 +1,59 @@
+package worker
+
+import (
+	"testing"
+	"time"
+)
+
+// polls tells whether the tenant's stream runs in this member.
+func (m *member) polls() bool { return m.tenant.State().Phase == Polling }
+
+// polling counts the members that run the tenant.
+func polling(members ...*member) (n int) {
+	for _, m := range members {
+		if m.polls() {
+			n++
+		}
+	}
+	return n
+}
+
+// A rolling restart: each process is replaced by a new one before it leaves, as a Deployment does it. The tenant is handed over without
+// waiting for the session timeout, which is far longer than the test, never by fencing, and a process that joins takes nothing away.
+func TestGroup_ARollingRestartHandsTheTenantOver(t *testing.T) {
+	t.Parallel()
+	ctx := within(t, time.Minute)
+	s := newStage(t)
+	s.sessionTimeout = 5 * time.Minute
+	s.ensureTopics(t)
+	members := []*member{s.join(t)}
+	eventually(t, ctx, "the first to poll", members[0].polls)
+	members = append(members, s.join(t))
+	eventually(t, ctx, "the spare to join", members[1].group.Joined)
+
+	for range 3 {
+		owner, spare := members[0], members[1]
+		if !owner.polls() {
+			owner, spare = spare, owner
+		}
+		next := s.join(t)
+		eventually(t, ctx, "the new one to join", next.group.Joined)
+		s.progress(t, ctx)
+		if !owner.polls() || polling(spare, next) != 0 {
+			t.Fatalf("the tenant moved because a process came: the owner polls %v, of the others %d", owner.polls(), polling(spare, next))
+		}
+		if err := owner.leave(); err != nil {
+			t.Fatalf("the owner ended with %v", err)
+		}
+		if owner.polls() {
+			t.Error("a process that left still polls")
+		}
+		members = []*member{spare, next}
+		eventually(t, ctx, "another to take over", func() bool { return polling(members...) == 1 })
+		s.progress(t, ctx)
+	}
+	if n := s.sessionsEnded(); n != 0 {
+		t.Errorf("%d sessions ended by a failure\n%s", n, s.logs)
+	}
+	s.mustBeRight(t, s.settle(t, ctx, members...), 100)
+}
