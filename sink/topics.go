@@ -41,19 +41,7 @@ const letterBytes = 16 << 20
 // EnsureTopics creates the topics that are missing and checks those that are there. An unfit topic is
 // an error that wraps ErrTopic and holds the command that mends it.
 func EnsureTopics(ctx context.Context, adm *kadm.Client, t Topics) (Limits, error) {
-	text := func(s string) *string { return &s }
-	output := map[string]*string{"cleanup.policy": text("delete")}
-	if t.Retention != 0 {
-		output["retention.ms"] = text(strconv.FormatInt(t.Retention.Milliseconds(), 10))
-	}
-	for _, topic := range []struct {
-		name    string
-		configs map[string]*string
-	}{
-		{t.Output, output},
-		{t.DeadLetters, map[string]*string{"cleanup.policy": text("delete"), "max.message.bytes": text(strconv.Itoa(letterBytes))}},
-		{t.Offsets, map[string]*string{"cleanup.policy": text("compact")}},
-	} {
+	for _, topic := range t.made() {
 		resp, err := adm.CreateTopic(ctx, t.Partitions, t.Replication, topic.configs, topic.name)
 		if err == nil {
 			err = resp.Err
@@ -66,33 +54,123 @@ func EnsureTopics(ctx context.Context, adm *kadm.Client, t Topics) (Limits, erro
 		}
 	}
 
+	described, err := DescribeTopics(ctx, adm, t)
+	if err != nil {
+		return Limits{}, err
+	}
+	var unfit []error
+	for _, topic := range described {
+		if topic.Missing {
+			return Limits{}, fmt.Errorf("sink: describe topic %s: %w", topic.Name, kerr.UnknownTopicOrPartition)
+		}
+		unfit = append(unfit, topic.Err)
+	}
+	if err := errors.Join(unfit...); err != nil {
+		return Limits{}, err
+	}
+	output, letters := described[0], described[1]
+	return Limits{
+		OutputBytes: output.MaxMessageBytes,
+		LetterBytes: letters.MaxMessageBytes,
+		Before:      output.settings.bound("message.timestamp.before.max.ms"),
+		After:       output.settings.bound("message.timestamp.after.max.ms"),
+	}, nil
+}
+
+// Topic is how one of the topics stands.
+type Topic struct {
+	Name string
+	// Missing tells that there is no such topic; nothing below is known then.
+	Missing bool
+	// Err wraps ErrTopic if the topic breaks a rule, and holds the command that mends it.
+	Err           error
+	CleanupPolicy string
+	// Retention is how long a record is kept; less than 0 is for ever.
+	Retention time.Duration
+	// MaxMessageBytes bounds a batch, MinInSync the replicas that must have a record before it counts as written.
+	MaxMessageBytes, MinInSync int32
+
+	settings settings
+}
+
+// DescribeTopics reads and checks the configuration of output topic, dead letters and offsets, in this order, and writes nothing.
+func DescribeTopics(ctx context.Context, adm *kadm.Client, t Topics) ([]Topic, error) {
 	resources, err := adm.DescribeTopicConfigs(ctx, t.Output, t.DeadLetters, t.Offsets)
 	if err != nil {
-		return Limits{}, fmt.Errorf("sink: describe the topics: %w", err)
+		return nil, fmt.Errorf("sink: describe the topics: %w", err)
 	}
 	configs := make(map[string]settings)
 	for _, r := range resources {
+		if errors.Is(r.Err, kerr.UnknownTopicOrPartition) {
+			continue
+		}
 		if r.Err != nil {
-			return Limits{}, fmt.Errorf("sink: describe topic %s: %w", r.Name, r.Err)
+			return nil, fmt.Errorf("sink: describe topic %s: %w", r.Name, r.Err)
 		}
 		configs[r.Name] = settings{}
 		for _, c := range r.Configs {
 			configs[r.Name][c.Key] = c.MaybeValue()
 		}
 	}
-	if err := errors.Join(
-		checkOutput(t, configs[t.Output]),
-		checkOffsets(t.Offsets, configs[t.Offsets]),
-		checkLetters(t.DeadLetters, configs[t.DeadLetters]),
-	); err != nil {
-		return Limits{}, err
+	described := make([]Topic, 0, 3)
+	for _, topic := range []struct {
+		name  string
+		check func(settings) error
+	}{
+		{t.Output, func(c settings) error { return checkOutput(t, c) }},
+		{t.DeadLetters, func(c settings) error { return checkLetters(t.DeadLetters, c) }},
+		{t.Offsets, func(c settings) error { return checkOffsets(t.Offsets, c) }},
+	} {
+		c, found := configs[topic.name]
+		if !found {
+			described = append(described, Topic{Name: topic.name, Missing: true})
+			continue
+		}
+		described = append(described, Topic{
+			Name: topic.name, Err: topic.check(c), CleanupPolicy: c["cleanup.policy"],
+			Retention:       time.Duration(c.number("retention.ms", -1)) * time.Millisecond,
+			MaxMessageBytes: int32(c.number("max.message.bytes", 1048588)),
+			MinInSync:       int32(c.number("min.insync.replicas", 1)),
+			settings:        c,
+		})
 	}
-	return Limits{
-		OutputBytes: int32(configs[t.Output].number("max.message.bytes", 1048588)),
-		LetterBytes: int32(configs[t.DeadLetters].number("max.message.bytes", 1048588)),
-		Before:      configs[t.Output].bound("message.timestamp.before.max.ms"),
-		After:       configs[t.Output].bound("message.timestamp.after.max.ms"),
-	}, nil
+	return described, nil
+}
+
+// made are the topics with the configuration that they are created with.
+func (t Topics) made() []madeTopic {
+	text := func(s string) *string { return &s }
+	output := map[string]*string{"cleanup.policy": text("delete")}
+	if t.Retention != 0 {
+		output["retention.ms"] = text(strconv.FormatInt(t.Retention.Milliseconds(), 10))
+	}
+	return []madeTopic{
+		{t.Output, output},
+		{t.DeadLetters, map[string]*string{"cleanup.policy": text("delete"), "max.message.bytes": text(strconv.Itoa(letterBytes))}},
+		{t.Offsets, map[string]*string{"cleanup.policy": text("compact")}},
+	}
+}
+
+type madeTopic struct {
+	name    string
+	configs map[string]*string
+}
+
+// TryCreate asks the brokers whether they would create a topic, one of the three, and creates nothing.
+func TryCreate(ctx context.Context, adm *kadm.Client, t Topics, name string) error {
+	for _, topic := range t.made() {
+		if topic.name != name {
+			continue
+		}
+		resps, err := adm.ValidateCreateTopics(ctx, t.Partitions, t.Replication, topic.configs, name)
+		if err == nil {
+			err = resps[name].Err
+		}
+		if err != nil {
+			return fmt.Errorf("sink: create topic %s: %w", name, err)
+		}
+	}
+	return nil
 }
 
 func exists(ctx context.Context, adm *kadm.Client, topic string) error {

@@ -90,6 +90,13 @@ func (c *Client) Page(ctx context.Context, link string) (Page, error) {
 	return c.page(ctx, link, messagesRequest)
 }
 
+// Inspect gets a new token and tells what it says of itself, as [Tokens.Inspect] does.
+func (c *Client) Inspect(ctx context.Context) (TokenInfo, error) { return c.tokens.Inspect(ctx) }
+
+// Skew is how far our clock was ahead of Graph's (negative: behind it) when the last response came, to about a second.
+// ok is false while nothing has come from Graph yet.
+func (c *Client) Skew() (ahead time.Duration, ok bool) { return c.clock.skew() }
+
 // kind is what a request asks for.
 type kind struct {
 	name   string // in metrics
@@ -201,6 +208,7 @@ func (c *Client) once(ctx context.Context, u *url.URL, token string, k kind) ([]
 	sent := time.Now()
 	resp, err := c.http.Do(req)
 	if err != nil {
+		c.metrics.seconds(time.Since(sent))
 		return nil, nil, noResponse.fail("", withoutURL(err))
 	}
 	defer resp.Body.Close()

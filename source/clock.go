@@ -33,6 +33,17 @@ func (c *graphClock) latest(now time.Time) (t time.Time, ok bool) {
 	return c.date.Add(time.Second).Add(now.Sub(c.received)), true
 }
 
+// skew is how far our clock was ahead of Graph's when the last response came.
+func (c *graphClock) skew() (ahead time.Duration, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.received.IsZero() {
+		return 0, false
+	}
+	// The header's fraction of a second is cut off: half of one, on average.
+	return c.received.Sub(c.date.Add(500 * time.Millisecond)), true
+}
+
 // end is the first instant that must not be asked for yet: the earlier of both clocks, less settle.
 func (c *graphClock) end(now time.Time, settle time.Duration) int64 {
 	if graph, ok := c.latest(now); ok && graph.Before(now) {

@@ -64,6 +64,8 @@ type Error struct {
 	Reason error
 	// Detail says more, in our own or in Graph's words.
 	Detail string
+	// Remedy is what an operator can do, in Markdown, empty where nothing is needed.
+	Remedy string
 	// Cause is the transport's error, if there was one.
 	Cause error
 }
@@ -139,7 +141,7 @@ var rules = []rule{
 	{least: 403, most: 403, contains: "missing role", action: StopTenant, reason: ErrUnauthorized,
 		seen: "the token lacks the role", remedy: "grant `Chat.Read.All` as an application permission, with admin consent"},
 	{least: 403, most: 403, contains: "no authorization information", action: StopTenant, reason: ErrUnauthorized,
-		seen: "the token has no role for Teams at all", remedy: "the same"},
+		seen: "the token has no role for Teams at all", remedy: sameRemedy},
 	{least: 403, most: 403, contains: "license", action: Park, reason: ErrUnlicensed,
 		seen: "the user has no licence", remedy: "assign one, or exclude the user (`SOURCE_EXCLUDE_USERS`)"},
 	{least: 403, most: 403, action: Park, reason: ErrDenied,
@@ -167,6 +169,21 @@ var rules = []rule{
 }
 
 const noRemedy = "none needed"
+
+// sameRemedy stands in the table for the remedy of the row above.
+const sameRemedy = "the same"
+
+// advice is the remedy where there is one to give.
+func (r rule) advice() string {
+	switch r.remedy {
+	case noRemedy:
+		return ""
+	case sameRemedy:
+		return faults[roleMissing].remedy
+	default:
+		return r.remedy
+	}
+}
 
 // fault is a failure that no status tells.
 type fault int
@@ -210,7 +227,7 @@ var faults = [...]rule{
 // fail makes the error of a fault.
 func (f fault) fail(detail string, cause error) *Error {
 	r := faults[f]
-	return &Error{Action: r.action, Reason: r.reason, Detail: detail, Cause: cause}
+	return &Error{Action: r.action, Reason: r.reason, Detail: detail, Remedy: r.advice(), Cause: cause}
 }
 
 // of adds what a response tells of itself.
@@ -224,7 +241,7 @@ func classify(e *Error, paged bool) {
 	text := strings.ToLower(e.Code + " " + e.Detail)
 	for _, r := range rules {
 		if r.matches(e, text, paged) {
-			e.Action, e.Reason = r.action, r.reason
+			e.Action, e.Reason, e.Remedy = r.action, r.reason, r.advice()
 			return
 		}
 	}

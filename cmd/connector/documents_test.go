@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -124,4 +125,23 @@ func anchors(text string) (found []string) {
 		found = append(found, strings.ReplaceAll(anchor, " ", "-"))
 	}
 	return found
+}
+
+// The table of exit codes is the one that --help prints.
+func TestDocuments_ReadmeAndHelpHaveTheSameExitCodes(t *testing.T) {
+	readme := documents(t)["README.md"]
+	_, table, _ := strings.Cut(readme, "### Exit codes")
+	table, _, _ = strings.Cut(table, "\n#")
+	help := command(t, nil, "", "doctor", "--help")
+	for _, e := range exitCodes {
+		if row := fmt.Sprintf("| %d | %s |\n", e.code, e.meaning); !strings.Contains(table, row) {
+			t.Errorf("the README lacks %s", row)
+		}
+		if row := fmt.Sprintf("  %d  %s\n", e.code, e.meaning); !strings.Contains(help.stdout, row) {
+			t.Errorf("--help lacks %s:\n%s", row, help.stdout)
+		}
+	}
+	if rows := strings.Count(table, "\n| ") - 1; rows != len(exitCodes) {
+		t.Errorf("the README has %d exit codes, the code %d", rows, len(exitCodes))
+	}
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -19,9 +20,29 @@ import (
 // The exit codes of every command.
 const (
 	exitOK     = 0
-	exitFailed = 1 // it ran and failed, or its judgement is negative
-	exitUsage  = 2 // configuration, arguments or topics are refused: an operator must change something
+	exitFailed = 1
+	exitUsage  = 2
 )
+
+// exitCodes says what they mean, for --help and for the README.
+var exitCodes = []struct {
+	code    int
+	meaning string
+}{
+	{exitOK, "all is well"},
+	{exitFailed, "it ran and failed, or the judgement is negative"},
+	{exitUsage, "the configuration, the arguments, a topic or the schema is refused: somebody must change something"},
+}
+
+// exitHelp is what every command's help says of exit codes.
+func exitHelp() string {
+	var b strings.Builder
+	b.WriteString("\nExit codes:\n")
+	for _, e := range exitCodes {
+		fmt.Fprintf(&b, "  %d  %s\n", e.code, e.meaning)
+	}
+	return b.String()
+}
 
 // errJudged ends a command whose verdict has been printed already.
 var errJudged = errors.New("judged negative")
@@ -48,17 +69,16 @@ func executeOn(ctx context.Context, args []string, in io.Reader, out, errOut io.
 		Long: `connector polls Microsoft Graph for the chat messages of your users, converts each to an
 Avro record keyed by its chat, and writes it to Kafka exactly once.
 
-Begin with "connector demo": it needs nothing but this binary.
-
-Exit codes: 0 all is well; 1 it failed, or the judgement is negative; 2 the
-configuration, the arguments or a topic is refused and somebody must change it.`,
+Begin with "connector demo": it needs nothing but this binary. Before the first run, and
+whenever something does not work, "connector doctor" says what does not and what mends it.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Version:       version(),
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(runCommand(), healthCommand(), demoCommand(), simulateCommand(), offsetsCommand(), verifyCommand(), convertCommand(), schemaCommand())
+	root.SetUsageTemplate(root.UsageTemplate() + exitHelp())
+	root.AddCommand(runCommand(), doctorCommand(), healthCommand(), demoCommand(), simulateCommand(), offsetsCommand(), verifyCommand(), convertCommand(), schemaCommand())
 	root.SetArgs(args)
 	root.SetIn(in)
 	root.SetOut(out)

@@ -63,9 +63,9 @@ type Config struct {
 	SourceMetrics *source.Metrics
 }
 
-// EnsureTopics creates and checks the topics. With event time the output topic must keep a record for
+// Topics names the tenant's topics and what they must be like. With event time the output topic must keep a record for
 // as long as its version can still be asked for.
-func EnsureTopics(ctx context.Context, cfg Config) (sink.Limits, error) {
+func Topics(cfg Config) sink.Topics {
 	topics := cfg.Writer.Topics
 	if !cfg.IngestTimestamp {
 		now := time.Now()
@@ -74,12 +74,17 @@ func EnsureTopics(ctx context.Context, cfg Config) (sink.Limits, error) {
 		// length from there.
 		topics.NeededRetention = max(first, 2*cfg.Ladder.Longest()+cfg.Ladder.Interval())
 	}
+	return topics
+}
+
+// EnsureTopics creates and checks the topics.
+func EnsureTopics(ctx context.Context, cfg Config) (sink.Limits, error) {
 	cl, err := kgo.NewClient(cfg.Writer.Client...)
 	if err != nil {
 		return sink.Limits{}, err
 	}
 	defer cl.Close()
-	return sink.EnsureTopics(ctx, kadm.NewClient(cl), topics)
+	return sink.EnsureTopics(ctx, kadm.NewClient(cl), Topics(cfg))
 }
 
 // Phase is what a tenant's stream is doing.

@@ -1,0 +1,148 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/teams-kafka/connector/internal/config"
+	"github.com/teams-kafka/connector/internal/doctor"
+	"github.com/teams-kafka/connector/internal/worker"
+)
+
+func doctorCommand() *cobra.Command {
+	asJSON := false
+	cmd := &cobra.Command{
+		Use:   "doctor",
+		Short: "Check everything the connector needs, and say what mends what is wrong",
+		Long: `Check, in this order, everything that "connector run" needs, with the same environment: the configuration; for each
+tenant its token and roles, the discovery of users, one request for messages, and the clock; Kafka's brokers, the
+sign-in, what the account may do, transactions and the topics; the schema registry and the schema.
+
+It may run beside the connector: it writes no record, topic, schema or position, joins no group and fences nobody. What
+it leaves behind is a transactional id of its own, which the brokers forget by themselves. Of Graph it asks one message
+of one user (of up to three, if one is refused) and, with SOURCE_USERS=all or SOURCE_GROUPS, one listing of the users.
+
+Each check is ok, warn (it works, and you should know this), fail, or skipped. Exit code 1 if any fails; 2 if that is the
+configuration.
+
+Checks: ` + strings.Join(doctor.Names(), ", ") + ".",
+		Example: "  connector doctor\n  connector doctor --json | jq '.[] | select(.verdict != \"ok\")'",
+		Args:    noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			report := &report{out: cmd.OutOrStdout(), json: asJSON, found: []doctor.Finding{}}
+			cfg, err := config.Load()
+			if err != nil {
+				report.add(doctor.Finding{Check: doctor.CheckConfiguration, Verdict: doctor.Fail, Seen: err.Error(),
+					Remedy: `correct the variables named; "connector run --help" lists all`})
+				for _, name := range doctor.Names()[1:] {
+					report.add(doctor.Finding{Check: name, Verdict: doctor.Skipped, Seen: "not looked at, because the configuration is invalid"})
+				}
+				return report.end(fmt.Errorf("%w: the configuration is invalid", errRefused))
+			}
+			examined, err := examined(cfg)
+			if err != nil {
+				return err
+			}
+			if examined.Registry != nil {
+				defer examined.Registry.Close()
+			}
+			report.add(doctor.Finding{Check: doctor.CheckConfiguration, Verdict: doctor.OK,
+				Seen: fmt.Sprintf("%d tenants, topic %s", len(cfg.Tenants), cfg.Topic)})
+			err = doctor.Examine(cmd.Context(), examined, report.add)
+			return report.end(err)
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print a JSON list of {check, verdict, seen, remedy} (and tenant, where there are several)")
+	return cmd
+}
+
+// examined is what the doctor looks at.
+func examined(cfg config.Config) (doctor.Config, error) {
+	// What it would log stands in the findings.
+	c, err := newConnector(cfg, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return doctor.Config{}, err
+	}
+	unsigned := cfg
+	unsigned.SASL = config.SASL{}
+	d := doctor.Config{
+		Kafka: c.kafka, Unsigned: kafkaOptions(unsigned), SignIn: signIn(cfg), Group: cfg.Name,
+		ExactlyOnce: cfg.ExactlyOnce, TransactionTimeout: cfg.TransactionTimeout, Horizon: cfg.IndexHorizon,
+		Lookup: cfg.Registry.Lookup,
+	}
+	for _, t := range c.tenants {
+		topics := worker.Topics(t)
+		topics.NeededRetention = max(topics.NeededRetention, d.Topics.NeededRetention)
+		d.Topics = topics
+		d.Tenants = append(d.Tenants, doctor.Tenant{ID: t.Tenant, Alias: t.Alias, Client: t.Client, Directory: t.Directory, Query: t.Query})
+	}
+	if len(cfg.Registry.URLs) > 0 {
+		d.Registry, err = registryClient(cfg.Registry)
+	}
+	return d, err
+}
+
+// signIn says how the cluster is signed in to.
+func signIn(cfg config.Config) string {
+	over := "without TLS"
+	if cfg.TLS != nil {
+		over = "over TLS"
+		if cfg.TLS.GetClientCertificate != nil {
+			over += " with a client certificate"
+		}
+	}
+	if cfg.SASL.Mechanism == "" {
+		return "no SASL, " + over
+	}
+	return fmt.Sprintf("%s as user %s, %s", cfg.SASL.Mechanism, cfg.SASL.Username, over)
+}
+
+// report shows findings: as they come, or all at the end as JSON.
+type report struct {
+	out   io.Writer
+	json  bool
+	found []doctor.Finding
+}
+
+func (r *report) add(f doctor.Finding) {
+	r.found = append(r.found, f)
+	if r.json {
+		return
+	}
+	name := f.Check
+	if f.Tenant != "" {
+		name += " of " + f.Tenant
+	}
+	fmt.Fprintf(r.out, "%-8s %s: %s\n", f.Verdict, name, f.Seen)
+	if f.Remedy != "" {
+		fmt.Fprintf(r.out, "%-8s -> %s\n", "", f.Remedy)
+	}
+}
+
+// end prints what comes last and gives the command's error.
+func (r *report) end(err error) error {
+	if r.json {
+		if err := printJSON(r.out, r.found); err != nil {
+			return err
+		}
+	} else {
+		counts := make(map[doctor.Verdict]int)
+		for _, f := range r.found {
+			counts[f.Verdict]++
+		}
+		fmt.Fprintf(r.out, "\n%d ok, %d warn, %d fail, %d skipped\n", counts[doctor.OK], counts[doctor.Warn], counts[doctor.Fail], counts[doctor.Skipped])
+	}
+	if err != nil {
+		return err
+	}
+	for _, f := range r.found {
+		if f.Verdict == doctor.Fail {
+			return errJudged
+		}
+	}
+	return nil
+}
