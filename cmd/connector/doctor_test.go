@@ -234,7 +234,7 @@ func TestDoctor_FindsWhatIsWrong(t *testing.T) {
 		"no broker": {sound, func(_ *testing.T, w *ward) { w.settings.KafkaBrokers = "127.0.0.1:1" },
 			"kafka", doctor.Fail, "refused", "KAFKA_BROKERS", "transactions", "schema"},
 		"TLS asked of a broker without": {sound, func(_ *testing.T, w *ward) { w.settings.KafkaTLS = "true" },
-			"kafka", doctor.Fail, "unable to dial", "KAFKA_TLS", "topic-output", "messages"},
+			"kafka", doctor.Fail, "deadline exceeded", "KAFKA_TLS", "topic-output", "messages"},
 		"wrong password": {sound, func(_ *testing.T, w *ward) { w.settings.KafkaSASLPassword = "canary-wrong" },
 			"kafka-sign-in", doctor.Fail, "PLAIN as user connector, without TLS: ", "KAFKA_SASL_PASSWORD", "kafka-brokers", "kafka"},
 		"a mechanism the brokers do not have": {sound, func(_ *testing.T, w *ward) { w.settings.KafkaSASLMechanism = "SCRAM-SHA-512" },
