@@ -22,6 +22,8 @@ type WriterConfig struct {
 	TransactionalID string
 	// TransactionTimeout is after how long the broker gives up a transaction whose writer is silent.
 	TransactionTimeout time.Duration
+	// Hook makes what watches the writer's client, anew for each writer; nil for nothing.
+	Hook func() kgo.Hook
 }
 
 // TransactionalID is the transactional id of a tenant that is written to a topic. It is made of
@@ -73,6 +75,9 @@ func OpenWriter(ctx context.Context, cfg WriterConfig) (*Writer, error) {
 		// No RecordDeliveryTimeout: it counts from the record's timestamp, which here is the time of the
 		// event. What bounds a delivery is the context of Commit.
 	)
+	if cfg.Hook != nil {
+		opts = append(opts, kgo.WithHooks(cfg.Hook()))
+	}
 	if cfg.TransactionalID != "" {
 		opts = append(opts, kgo.TransactionalID(cfg.TransactionalID), kgo.TransactionTimeout(cfg.TransactionTimeout))
 	}

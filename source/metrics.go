@@ -1,6 +1,8 @@
 package source
 
 import (
+	"math"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -14,8 +16,8 @@ type Metrics struct {
 	heldFor   prometheus.Counter
 	polls     *prometheus.CounterVec
 	users     *prometheus.GaugeVec
-	oldest    prometheus.Gauge
-	newest    prometheus.Gauge
+	oldest    atomic.Int64 // instants in milliseconds, 0 for not known
+	newest    atomic.Int64
 	rate      prometheus.Gauge
 	behind    prometheus.Gauge
 	left      prometheus.Gauge
@@ -29,7 +31,7 @@ type Metrics struct {
 // NewMetrics makes the metrics and registers them; a nil registerer leaves them unregistered.
 func NewMetrics(reg prometheus.Registerer) *Metrics {
 	f := promauto.With(reg)
-	return &Metrics{
+	m := &Metrics{
 		requests: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "teams_connector_graph_requests_total",
 			Help: "Requests to Graph, by kind (messages, users, token) and outcome (ok, or the reason of the failure).",
@@ -51,14 +53,6 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Name: "teams_connector_users",
 			Help: "Users polled, by state (ok, history, parked).",
 		}, []string{"state"}),
-		oldest: f.NewGauge(prometheus.GaugeOpts{
-			Name: "teams_connector_oldest_mark_age_seconds",
-			Help: "Age of the newest instant read of the user who is furthest behind.",
-		}),
-		newest: f.NewGauge(prometheus.GaugeOpts{
-			Name: "teams_connector_newest_mark_age_seconds",
-			Help: "Age of the newest instant read of the user who is ahead of all.",
-		}),
 		rate: f.NewGauge(prometheus.GaugeOpts{
 			Name: "teams_connector_graph_rate_limit",
 			Help: "Requests per second that the connector allows itself; less than SOURCE_RATE after 429s.",
@@ -93,6 +87,34 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Help: "Slices that were read again from their first page.",
 		}),
 	}
+	// Computed when they are asked for: an age grows while nothing is read, whatever the reason.
+	f.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "teams_connector_oldest_mark_age_seconds",
+		Help: "Age of the newest instant read of the user who is furthest behind; not a number while the tenant is another process's.",
+	}, func() float64 { return age(m.oldest.Load()) })
+	f.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "teams_connector_newest_mark_age_seconds",
+		Help: "Age of the newest instant read of the user who is ahead of all; not a number while the tenant is another process's.",
+	}, func() float64 { return age(m.newest.Load()) })
+	m.left.Set(math.NaN())
+	return m
+}
+
+// age is how long ago an instant in milliseconds is, in seconds; not a number for 0, which is none.
+func age(instant int64) float64 {
+	if instant == 0 {
+		return math.NaN()
+	}
+	return time.Since(time.UnixMilli(instant)).Seconds()
+}
+
+// Released forgets what the gauges say of a tenant that another process may read from now on.
+func (m *Metrics) Released() {
+	m.oldest.Store(0)
+	m.newest.Store(0)
+	m.users.Reset()
+	m.behind.Set(0)
+	m.left.Set(math.NaN())
 }
 
 func (m *Metrics) request(kind string, e *Error) {

@@ -182,8 +182,6 @@ func (p *Poller) report(reading map[*user]standing) {
 	if s.HistoryLeft >= 0 {
 		m.left.Set(s.HistoryLeft.Seconds())
 	}
-	if s.Users > 0 {
-		m.oldest.Set(now.Sub(time.UnixMilli(s.Oldest)).Seconds())
-		m.newest.Set(now.Sub(time.UnixMilli(s.Newest)).Seconds())
-	}
+	m.oldest.Store(s.Oldest)
+	m.newest.Store(s.Newest)
 }

@@ -31,6 +31,7 @@ type connector struct {
 	cfg      config.Config
 	log      *slog.Logger
 	registry *prometheus.Registry
+	prepared *prometheus.CounterVec
 	kafka    []kgo.Opt
 	tenants  []worker.Config
 	group    *worker.Group
@@ -46,7 +47,7 @@ func newConnector(cfg config.Config, log *slog.Logger) (*connector, error) {
 	cfg.OnUnreadableSecret(func(variable, file string, err error) {
 		log.Warn("a secret's file cannot be read, its last value is used", "variable", variable, "file", file, "error", err)
 	})
-	c := &connector{cfg: cfg, log: log, registry: registry, kafka: kafkaOptions(cfg), started: make(chan struct{})}
+	c := &connector{cfg: cfg, log: log, registry: registry, prepared: worker.NewPreparations(registry), kafka: kafkaOptions(cfg), started: make(chan struct{})}
 	agent := userAgent()
 	for _, tenant := range cfg.Tenants {
 		of, err := c.tenant(tenant, agent)
@@ -89,7 +90,7 @@ func (c *connector) run(ctx context.Context) error {
 		}
 		c.group = &worker.Group{
 			Client: c.kafka, Name: c.cfg.Name, Topic: c.cfg.OffsetsTopic, SessionTimeout: c.cfg.SessionTimeout,
-			Tenants: c.streams, Log: c.log,
+			Tenants: c.streams, Log: c.log, Hook: worker.KafkaHook(c.registry, "group", ""),
 		}
 		close(c.started)
 		return c.group.Run(ctx)
@@ -100,7 +101,7 @@ func (c *connector) run(ctx context.Context) error {
 // prepare finds the topics and the schema's id, and waits for a Kafka or a registry that is down.
 func (c *connector) prepare(ctx context.Context) error {
 	for _, tenant := range c.tenants { // each for the retention it needs
-		if err := c.persist(ctx, "topics are not ready", func() error {
+		if err := c.persist(ctx, "topics", "topics are not ready", func() error {
 			_, err := worker.EnsureTopics(ctx, tenant)
 			if errors.Is(err, sink.ErrTopic) {
 				return backoff.Permanent(err)
@@ -131,7 +132,7 @@ func (c *connector) encoder(ctx context.Context) (encoder schema.Encoder, err er
 	}
 	defer registry.Close()
 	subject := schema.Subject(c.cfg.Topic)
-	err = c.persist(ctx, "schema is not registered", func() error {
+	err = c.persist(ctx, "schema", "schema is not registered", func() error {
 		id, err := registry.Register(ctx, subject)
 		if schema.IsPermanent(err) {
 			return backoff.Permanent(err)
@@ -148,11 +149,20 @@ func (c *connector) encoder(ctx context.Context) (encoder schema.Encoder, err er
 }
 
 // persist repeats what another system's downtime makes fail.
-func (c *connector) persist(ctx context.Context, failure string, try func() error) error {
+func (c *connector) persist(ctx context.Context, step, failure string, try func() error) error {
 	pauses := backoff.WithContext(backoff.NewExponentialBackOff(backoff.WithInitialInterval(500*time.Millisecond),
 		backoff.WithMaxInterval(30*time.Second), backoff.WithMaxElapsedTime(0)), ctx)
 	defer c.waiting.Store(nil)
-	return backoff.RetryNotify(try, pauses, func(err error, wait time.Duration) {
+	counted := func() error {
+		err := try()
+		outcome := "ok"
+		if err != nil {
+			outcome = "failed"
+		}
+		c.prepared.WithLabelValues(step, outcome).Inc()
+		return err
+	}
+	return backoff.RetryNotify(counted, pauses, func(err error, wait time.Duration) {
 		reason := failure + ": " + err.Error()
 		c.waiting.Store(&reason)
 		c.log.Warn(failure, "error", err, "retry_in", wait.Round(time.Millisecond))

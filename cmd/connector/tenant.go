@@ -59,6 +59,7 @@ func (c *connector) tenant(tenant config.Tenant, agent string) (worker.Config, e
 				Partitions: cfg.Partitions, Replication: cfg.Replication, Retention: cfg.Retention,
 			},
 			TransactionalID: transactionalID, TransactionTimeout: cfg.TransactionTimeout,
+			Hook: worker.KafkaHook(c.registry, "writer", tenant.ID),
 		},
 		CommitInterval: cfg.CommitInterval, CommitRecords: cfg.CommitRecords,
 		IndexHorizon: cfg.IndexHorizon, IndexMaxEntries: cfg.IndexMaxEntries,

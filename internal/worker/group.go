@@ -27,6 +27,8 @@ type Group struct {
 	SessionTimeout time.Duration
 	Tenants        []*Tenant
 	Log            *slog.Logger
+	// Hook makes what watches the member's client, anew for each client; nil for nothing.
+	Hook func() kgo.Hook
 
 	mu     sync.Mutex
 	joined bool
@@ -90,6 +92,9 @@ func (g *Group) membership(ctx context.Context) error {
 			}
 		}),
 	)
+	if g.Hook != nil {
+		opts = append(opts, kgo.WithHooks(g.Hook()))
+	}
 	cl, err := kgo.NewClient(opts...)
 	if err != nil {
 		return fmt.Errorf("worker: join the group: %w", err)
@@ -163,6 +168,7 @@ func (s *streams) start(t *Tenant, partition int32) stream {
 	go func() {
 		defer close(ended)
 		defer t.cfg.Metrics.owned.Set(0)
+		defer t.cfg.SourceMetrics.Released()
 		if err := t.Run(ctx); err != nil {
 			s.leave(err)
 		}

@@ -6,11 +6,15 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/plugin/kprom"
 
 	"github.com/teams-kafka/connector/offsets"
 	"github.com/teams-kafka/connector/sink"
 	"github.com/teams-kafka/connector/source"
 )
+
+//go:generate go run ../metrictable ../../docs/metrics.md
 
 // The outcomes of an item.
 const (
@@ -19,6 +23,14 @@ const (
 	outcomeSuperseded = "superseded"
 	outcomeDeadLetter = "dead-letter"
 	outcomeExcluded   = "excluded"
+)
+
+// The causes of a session's end.
+const (
+	causeFenced   = "fenced"
+	causeTopic    = "topic"
+	causeTooLarge = "too-large"
+	causeOther    = "other"
 )
 
 // Metrics are what the worker counts.
@@ -34,6 +46,7 @@ type Metrics struct {
 	sessions      *prometheus.CounterVec
 	indexSize     prometheus.Gauge
 	evicted       prometheus.Gauge
+	rebuilds      *prometheus.CounterVec
 	rebuildTime   prometheus.Gauge
 	rebuildCount  prometheus.Gauge
 	owned         prometheus.Gauge
@@ -86,6 +99,10 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Name: "teams_connector_index_evicted",
 			Help: "Messages forgotten by the index for want of room since it was rebuilt. Each can cost a duplicate.",
 		}),
+		rebuilds: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "teams_connector_rebuilds_total",
+			Help: "Times that versions were read back from the topics, at the start of a session and to reach further back, by outcome (ok, failed).",
+		}, []string{"outcome"}),
 		rebuildTime: f.NewGauge(prometheus.GaugeOpts{
 			Name: "teams_connector_rebuild_seconds",
 			Help: "How long the last rebuild of the index took.",
@@ -105,8 +122,30 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	m.onTime = m.rungs.WithLabelValues("none")
 	for _, outcome := range []string{"ok", "failed"} {
 		m.commits.WithLabelValues(outcome)
+		m.rebuilds.WithLabelValues(outcome)
+	}
+	for _, cause := range []string{causeFenced, causeTopic, causeTooLarge, causeOther} {
+		m.sessions.WithLabelValues(cause)
 	}
 	return m
+}
+
+// NewPreparations counts what a process tries before it streams, and what comes of it.
+func NewPreparations(reg prometheus.Registerer) *prometheus.CounterVec {
+	return promauto.With(reg).NewCounterVec(prometheus.CounterOpts{
+		Name: "teams_connector_preparations_total",
+		Help: "What was tried at the start of the process, by step (topics, schema) and outcome (ok, failed); what fails for a reason that may pass is tried again.",
+	}, []string{"step", "outcome"})
+}
+
+// KafkaHook makes hooks that watch a Kafka client, one for each client, of which there is one at a time. client says what
+// it is for; tenant is empty if it is for all.
+func KafkaHook(reg prometheus.Registerer, client, tenant string) func() kgo.Hook {
+	return func() kgo.Hook {
+		return kprom.NewMetrics("teams_connector_kafka", kprom.Registerer(reg),
+			kprom.WithStaticLabel(prometheus.Labels{"client": client, "tenant": tenant}),
+			kprom.Histograms(kprom.RequestDurationE2E, kprom.RequestThrottled), kprom.NativeBucketFactor(1))
+	}
 }
 
 func (m *Metrics) item(outcome string) { m.items.WithLabelValues(outcome).Inc() }
@@ -135,7 +174,13 @@ func (m *Metrics) index(x *sink.Index) {
 	m.evicted.Set(float64(x.Evicted()))
 }
 
-func (m *Metrics) rebuild(r sink.Rebuilt, x *sink.Index) {
+// rebuild records that versions were read back into the index, or could not be.
+func (m *Metrics) rebuild(r sink.Rebuilt, x *sink.Index, err error) {
+	if err != nil {
+		m.rebuilds.WithLabelValues("failed").Inc()
+		return
+	}
+	m.rebuilds.WithLabelValues("ok").Inc()
 	m.rebuildTime.Set(r.Seconds)
 	m.rebuildCount.Set(float64(r.Records))
 	m.index(x)
@@ -152,15 +197,15 @@ func (m *Metrics) committed(outcome string, times []int64, took time.Duration) {
 }
 
 func (m *Metrics) sessionEnded(err error) {
-	cause := "other"
+	cause := causeOther
 	var tooLarge *sink.TooLargeError
 	switch {
 	case errors.As(err, &tooLarge):
-		cause = "too-large"
+		cause = causeTooLarge
 	case errors.Is(err, sink.ErrFenced):
-		cause = "fenced"
+		cause = causeFenced
 	case errors.Is(err, sink.ErrTopic):
-		cause = "topic"
+		cause = causeTopic
 	}
 	m.sessions.WithLabelValues(cause).Inc()
 }

@@ -100,12 +100,12 @@ func (s *session) reachBack(ctx context.Context, items []item, d source.Delivery
 		return err
 	}
 	rebuilt, err := sink.Rebuild(ctx, s.cfg.Writer.Client, s.cfg.Writer.Topics, s.index, since, s.cfg.RebuildTimeout)
+	s.cfg.Metrics.rebuild(rebuilt, s.index, err)
 	if err != nil {
 		return err
 	}
 	s.log.Info("index reaches further back", "records", rebuilt.Records, "messages", s.index.Len(),
 		"since", since.UTC(), "before", time.UnixMilli(s.reach.floor).UTC(), "seconds", rebuilt.Seconds)
 	s.reach.floor = since.UnixMilli()
-	s.cfg.Metrics.rebuild(rebuilt, s.index)
 	return nil
 }

@@ -93,10 +93,10 @@ func newSession(ctx context.Context, cfg Config, log *slog.Logger) (s *session, 
 	since := s.horizon(now)
 	s.reach.floor = since.UnixMilli()
 	rebuilt, err := sink.Rebuild(ctx, cfg.Writer.Client, topics, s.index, since, cfg.RebuildTimeout)
+	cfg.Metrics.rebuild(rebuilt, s.index, err)
 	if err != nil {
 		return nil, err
 	}
-	cfg.Metrics.rebuild(rebuilt, s.index)
 	if back := s.oldest(now); back.Before(now.Add(-cfg.IndexHorizon)) {
 		log.Warn("users are read from further back than INDEX_HORIZON; what is older can be written again after each start",
 			"oldest", back.UTC(), "index_horizon", cfg.IndexHorizon)
