@@ -38,16 +38,25 @@ type connector struct {
 	streams  []*worker.Tenant
 	waiting  atomic.Pointer[string] // why the start has to wait, as long as it does
 	started  chan struct{}          // closed once group and streams are there
+
+	// For /status.
+	began   time.Time
+	recent  *admin.Recent
+	rates   rates
+	members members
 }
 
 // newConnector wires everything that needs no network.
 func newConnector(cfg config.Config, log *slog.Logger) (*connector, error) {
+	recent := &admin.Recent{}
+	log = slog.New(recent.Watch(log.Handler()))
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	cfg.OnUnreadableSecret(func(variable, file string, err error) {
 		log.Warn("a secret's file cannot be read, its last value is used", "variable", variable, "file", file, "error", err)
 	})
-	c := &connector{cfg: cfg, log: log, registry: registry, prepared: worker.NewPreparations(registry), kafka: kafkaOptions(cfg), started: make(chan struct{})}
+	c := &connector{cfg: cfg, log: log, registry: registry, prepared: worker.NewPreparations(registry), kafka: kafkaOptions(cfg), started: make(chan struct{}),
+		began: time.Now(), recent: recent}
 	agent := userAgent()
 	for _, tenant := range cfg.Tenants {
 		of, err := c.tenant(tenant, agent)
@@ -70,10 +79,12 @@ func (c *connector) run(ctx context.Context) error {
 	}
 	running, ctx := errgroup.WithContext(ctx)
 	if c.cfg.AdminAddress != "" {
-		server, err := admin.Listen(c.cfg.AdminAddress, c.registry, c.notReady)
+		server, err := admin.Listen(admin.Config{Address: c.cfg.AdminAddress, Gatherer: c.registry, Ready: c.notReady, Status: c.status,
+			Profile: c.cfg.AdminPprof})
 		if err != nil {
 			return err
 		}
+		running.Go(func() error { return c.rates.keep(ctx, c.tallies) })
 		c.log.Info("admin endpoints are served", "address", server.Address())
 		running.Go(func() error { return server.Run(ctx) })
 	}

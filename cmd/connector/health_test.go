@@ -16,7 +16,7 @@ import (
 
 func TestHealth_AsksTheProcessAtAdminAddress(t *testing.T) {
 	// Not ready, but alive: a health check must not restart a process because Graph or Kafka is down.
-	server, err := admin.Listen("127.0.0.1:0", prometheus.NewRegistry(), func() []string { return []string{"Kafka is down"} })
+	server, err := admin.Listen(admin.Config{Address: "127.0.0.1:0", Gatherer: prometheus.NewRegistry(), Ready: func() []string { return []string{"Kafka is down"} }})
 	if err != nil {
 		t.Fatal(err)
 	}

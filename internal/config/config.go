@@ -46,6 +46,7 @@ type Config struct {
 	RebuildTimeout  time.Duration
 
 	AdminAddress    string // empty for none
+	AdminPprof      bool
 	LogLevel        slog.Level
 	LogText         bool
 	ShutdownTimeout time.Duration
@@ -179,6 +180,7 @@ func (p *parser) parse() Config {
 	}
 	c.Registry = p.registry()
 	c.AdminAddress = p.adminAddress(s.AdminAddress)
+	c.AdminPprof = p.oneOf("ADMIN_PPROF", s.AdminPprof, "true", "false") == "true"
 	if err := c.LogLevel.UnmarshalText([]byte(s.LogLevel)); err != nil {
 		p.refuse("LOG_LEVEL", s.LogLevel, "must be debug, info, warn or error")
 	}

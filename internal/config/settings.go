@@ -86,7 +86,8 @@ type Settings struct {
 	IndexMaxEntries string `envconfig:"INDEX_MAX_ENTRIES" default:"5000000" example:"5000000" doc:"Messages the index holds at most, about 50 bytes each; beyond it the oldest are forgotten, which can cost a duplicate."`
 	RebuildTimeout  string `envconfig:"REBUILD_TIMEOUT" default:"2m" example:"2m" doc:"How long reading the topic back at start waits for another producer's open transaction."`
 
-	AdminAddress    string `envconfig:"ADMIN_ADDRESS" default:":8080" example:"127.0.0.1:8080" doc:"Where /healthz, /readyz and /metrics are served; none serves nothing."`
+	AdminAddress    string `envconfig:"ADMIN_ADDRESS" default:":8080" example:"127.0.0.1:8080" doc:"Where /healthz, /readyz, /metrics, /status and a page for people (/) are served, to whoever reaches it; none serves nothing."`
+	AdminPprof      string `envconfig:"ADMIN_PPROF" default:"false" example:"true" doc:"true to serve Go's profiles at /debug/pprof/ of ADMIN_ADDRESS as well. They show nothing of any message, but cost time."`
 	LogLevel        string `envconfig:"LOG_LEVEL" default:"info" example:"debug" doc:"debug, info, warn or error."`
 	LogFormat       string `envconfig:"LOG_FORMAT" default:"json" example:"text" doc:"json or text, on standard error."`
 	ShutdownTimeout string `envconfig:"SHUTDOWN_TIMEOUT" default:"20s" example:"20s" doc:"How long an orderly end may take after SIGTERM."`

@@ -32,6 +32,18 @@ type Group struct {
 
 	mu     sync.Mutex
 	joined bool
+	client *kgo.Client // nil between two memberships
+}
+
+// Member is this process's member id in the group, empty while it has none.
+func (g *Group) Member() string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.client == nil {
+		return ""
+	}
+	id, _ := g.client.GroupMetadata()
+	return id
 }
 
 // Joined tells whether this process is a member of the group.
@@ -99,6 +111,8 @@ func (g *Group) membership(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("worker: join the group: %w", err)
 	}
+	g.setClient(cl)
+	defer g.setClient(nil)
 	// Only membership is wanted: no record is fetched.
 	cl.PauseFetchTopics(g.Topic)
 
@@ -120,6 +134,12 @@ func (g *Group) membership(ctx context.Context) error {
 func (g *Group) setJoined(joined bool) {
 	g.mu.Lock()
 	g.joined = joined
+	g.mu.Unlock()
+}
+
+func (g *Group) setClient(cl *kgo.Client) {
+	g.mu.Lock()
+	g.client = cl
 	g.mu.Unlock()
 }
 
