@@ -120,22 +120,30 @@ func (c *Client) page(ctx context.Context, link string, k kind) (Page, error) {
 	if err != nil {
 		return Page{}, err
 	}
-	page, err := ParsePage(body)
-	if err != nil {
-		return Page{}, noPage.fail(err.Error(), nil)
-	}
-	if page.NextLink != "" {
-		// Judged here and again before it is followed: a link that would be refused tomorrow
-		// should be refused today.
-		if _, err := c.allowed(page.NextLink); err != nil {
-			return Page{}, err
-		}
+	page, failed := c.parse(body)
+	c.metrics.request(k.name, failed)
+	if failed != nil {
+		return Page{}, failed
 	}
 	return page, nil
 }
 
+// parse reads a page, and judges its link here and again before it is followed: one that would be refused tomorrow should
+// be refused today.
+func (c *Client) parse(body []byte) (Page, *Error) {
+	page, err := ParsePage(body)
+	if err != nil {
+		return Page{}, noPage.fail(err.Error(), nil)
+	}
+	if page.NextLink == "" {
+		return page, nil
+	}
+	_, failed := c.allowed(page.NextLink)
+	return page, failed
+}
+
 // allowed parses a link and refuses one that leads away from the configured root (invariant 7).
-func (c *Client) allowed(link string) (*url.URL, error) {
+func (c *Client) allowed(link string) (*url.URL, *Error) {
 	u, err := url.Parse(link)
 	if err != nil {
 		return nil, foreignLink.fail("it is no URL", nil)
@@ -154,10 +162,11 @@ func port(u *url.URL) string {
 	return map[string]string{"https": "443", "http": "80"}[u.Scheme]
 }
 
+// get fetches a page's body. It counts what fails; what it brings is counted when it is read.
 func (c *Client) get(ctx context.Context, link string, k kind) ([]byte, error) {
-	u, err := c.allowed(link)
-	if err != nil {
-		return nil, err
+	u, refused := c.allowed(link)
+	if refused != nil {
+		return nil, refused
 	}
 	for attempt := 0; ; attempt++ {
 		token, serial, err := c.tokens.Token(ctx)
@@ -175,11 +184,11 @@ func (c *Client) get(ctx context.Context, link string, k kind) ([]byte, error) {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		c.metrics.request(k.name, failed)
 		if failed == nil {
 			c.calm()
 			return body, nil
 		}
+		c.metrics.request(k.name, failed)
 		if failed.Status == http.StatusUnauthorized && attempt == 0 {
 			// Expired, revoked, or a claims challenge: one new token, one more try.
 			c.tokens.Refused(serial, claimsChallenge(header))
