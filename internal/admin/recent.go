@@ -39,7 +39,7 @@ func (r *Recent) Watch(next slog.Handler) slog.Handler { return watcher{recent: 
 func (r *Recent) Events() []Event {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	events := slices.Clone(r.events)
+	events := append([]Event{}, r.events...) // never null in JSON
 	slices.Reverse(events)
 	return events
 }
@@ -66,7 +66,7 @@ func (w watcher) Enabled(ctx context.Context, level slog.Level) bool {
 
 func (w watcher) Handle(ctx context.Context, record slog.Record) error {
 	if record.Level >= slog.LevelWarn {
-		e := Event{At: record.Time, Level: record.Level.String(), Message: record.Message, Fields: slices.Clone(w.fields)}
+		e := Event{At: record.Time, Level: record.Level.String(), Message: record.Message, Fields: append([]Field{}, w.fields...)}
 		record.Attrs(func(a slog.Attr) bool {
 			e.Fields = append(e.Fields, w.field(a))
 			return true

@@ -191,6 +191,7 @@ func (s *session) commit(ctx context.Context) error {
 	}
 	if s.records > 0 || len(s.dirty) > 0 {
 		s.cfg.Metrics.committed("ok", s.times, time.Since(began))
+		s.cfg.Metrics.index(s.index)
 	}
 	if s.letters > 0 {
 		s.log.Warn("items went to the dead letters", "items", s.letters, "last", s.lastLetter)

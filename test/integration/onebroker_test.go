@@ -22,6 +22,7 @@ func TestOneBroker(t *testing.T) {
 		"message too large":                 messageTooLarge,
 		"output topic recreated":            outputTopicRecreated,
 		"offsets topic recreated":           offsetsTopicRecreated,
+		"doctor beside the connector":       doctorBesideTheConnector,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
