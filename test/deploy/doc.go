@@ -3,7 +3,8 @@
 //
 //   - none: files against files. Every setting is in the chart, every alert has its section in the runbook, every metric
 //     that an alert or the dashboard names is one that the connector has.
-//   - deploy: a container engine (CONTAINER_ENGINE, by default docker). Builds the image and runs it.
+//   - deploy: a container engine (CONTAINER_ENGINE, by default docker), to build the image and run it; and a Chromium, to look
+//     at the admin page.
 //   - kubernetes: a cluster (KUBECONFIG), helm and an image that its nodes have (TEST_IMAGE). Installs, upgrades, rolls
 //     back and uninstalls the chart and kills a pod while messages flow.
 //

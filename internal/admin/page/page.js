@@ -16,6 +16,7 @@ const rate = (n) => (n >= 100 ? n.toFixed(0) : n.toFixed(1)) + "/s";
 
 function span(seconds) {
   const s = Math.max(0, seconds);
+  if (s < 10) return s.toFixed(1) + " s";
   const units = [[86400, "d"], [3600, "h"], [60, "min"], [1, "s"]];
   for (let i = 0; i < units.length; i++) {
     const [size, name] = units[i];
