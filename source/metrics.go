@@ -16,6 +16,7 @@ type Metrics struct {
 	users     *prometheus.GaugeVec
 	oldest    prometheus.Gauge
 	newest    prometheus.Gauge
+	interval  prometheus.Gauge
 	rate      prometheus.Gauge
 	behind    prometheus.Gauge
 	left      prometheus.Gauge
@@ -58,6 +59,10 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		newest: f.NewGauge(prometheus.GaugeOpts{
 			Name: "teams_connector_newest_mark_age_seconds",
 			Help: "Age of the newest instant read of the user who is ahead of all.",
+		}),
+		interval: f.NewGauge(prometheus.GaugeOpts{
+			Name: "teams_connector_poll_interval_seconds",
+			Help: "From one poll of a user to the next, as configured: what the ages of the marks are measured against.",
 		}),
 		rate: f.NewGauge(prometheus.GaugeOpts{
 			Name: "teams_connector_graph_rate_limit",
