@@ -101,7 +101,8 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name (.Chart.Version | replace "+" "_") 
   {{- if and (kindIs "float64" $value) (eq (floor $value) (float64 $value)) }}
   value: {{ int64 $value | quote }}
   {{- else }}
-  value: {{ toString $value | quote }}
+  {{- /* $( would be a reference to another variable. */}}
+  value: {{ toString $value | replace "$(" "$$(" | quote }}
   {{- end }}
 {{- end }}
 {{- range $name, $of := $from }}
