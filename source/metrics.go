@@ -1,6 +1,7 @@
 package source
 
 import (
+	"errors"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -14,6 +15,7 @@ type Metrics struct {
 	heldFor   prometheus.Counter
 	polls     *prometheus.CounterVec
 	users     *prometheus.GaugeVec
+	stopped   *prometheus.GaugeVec
 	oldest    prometheus.Gauge
 	newest    prometheus.Gauge
 	interval  prometheus.Gauge
@@ -52,6 +54,10 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Name: "teams_connector_users",
 			Help: "Users polled, by state (ok, history, parked).",
 		}, []string{"state"}),
+		stopped: f.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "teams_connector_polling_stopped",
+			Help: "1 while polling is stopped for the whole tenant, by reason (not authorized, payment required, request refused as invalid).",
+		}, []string{"reason"}),
 		oldest: f.NewGauge(prometheus.GaugeOpts{
 			Name: "teams_connector_oldest_mark_age_seconds",
 			Help: "Age of the newest instant read of the user who is furthest behind.",
@@ -97,6 +103,20 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Name: "teams_connector_slices_restarted_total",
 			Help: "Slices that were read again from their first page.",
 		}),
+	}
+}
+
+// stopReasons are the reasons for which a tenant's polling is stopped.
+var stopReasons = [...]error{ErrUnauthorized, ErrUnpaid, ErrBadRequest}
+
+// stop shows why polling is stopped, nil for not at all.
+func (m *Metrics) stop(why error) {
+	for _, reason := range stopReasons {
+		value := 0.0
+		if errors.Is(why, reason) {
+			value = 1
+		}
+		m.stopped.WithLabelValues(reason.Error()).Set(value)
 	}
 }
 
