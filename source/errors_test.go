@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -153,6 +154,9 @@ func TestErrors_TheTableNamesEveryRow(t *testing.T) {
 	for _, r := range append(append([]rule{}, rules...), faults[:]...) {
 		if r.reason == nil || r.seen == "" || r.remedy == "" {
 			t.Errorf("row %+v is not whole", r)
+		}
+		if r.action == StopTenant && !slices.Contains(stopReasons[:], r.reason) {
+			t.Errorf("row %+v stops a tenant for a reason that the metric does not know", r)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package source
 
 import (
+	"errors"
 	"math"
 	"sync/atomic"
 	"time"
@@ -18,6 +19,8 @@ type Metrics struct {
 	users     *prometheus.GaugeVec
 	oldest    atomic.Int64 // instants in milliseconds, 0 for not known
 	newest    atomic.Int64
+	stopped   *prometheus.GaugeVec
+	interval  prometheus.Gauge
 	rate      prometheus.Gauge
 	behind    prometheus.Gauge
 	left      prometheus.Gauge
@@ -53,6 +56,14 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Name: "teams_connector_users",
 			Help: "Users polled, by state (ok, history, parked).",
 		}, []string{"state"}),
+		stopped: f.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "teams_connector_polling_stopped",
+			Help: "1 while polling is stopped for the whole tenant, by reason (not authorized, payment required, request refused as invalid).",
+		}, []string{"reason"}),
+		interval: f.NewGauge(prometheus.GaugeOpts{
+			Name: "teams_connector_poll_interval_seconds",
+			Help: "From one poll of a user to the next, as configured: what the ages of the marks are measured against.",
+		}),
 		rate: f.NewGauge(prometheus.GaugeOpts{
 			Name: "teams_connector_graph_rate_limit",
 			Help: "Requests per second that the connector allows itself; less than SOURCE_RATE after 429s.",
@@ -113,8 +124,23 @@ func (m *Metrics) Released() {
 	m.oldest.Store(0)
 	m.newest.Store(0)
 	m.users.Reset()
+	m.stop(nil)
 	m.behind.Set(0)
 	m.left.Set(math.NaN())
+}
+
+// stopReasons are the reasons for which a tenant's polling is stopped.
+var stopReasons = [...]error{ErrUnauthorized, ErrUnpaid, ErrBadRequest}
+
+// stop shows why polling is stopped, nil for not at all.
+func (m *Metrics) stop(why error) {
+	for _, reason := range stopReasons {
+		value := 0.0
+		if errors.Is(why, reason) {
+			value = 1
+		}
+		m.stopped.WithLabelValues(reason.Error()).Set(value)
+	}
 }
 
 func (m *Metrics) request(kind string, e *Error) {

@@ -10,6 +10,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
 	"github.com/teams-kafka/connector/offsets"
 )
 
@@ -242,6 +244,10 @@ func TestPoller_ATenantErrorStopsAllAndIsProbedSlowly(t *testing.T) {
 			if !errors.Is(s.Stopped, want) {
 				t.Errorf("%d: stopped by %v, want %v", status, s.Stopped, want)
 			}
+			stopped := p.cfg.Metrics.stopped.WithLabelValues(want.Error())
+			if testutil.ToFloat64(stopped) != 1 {
+				t.Errorf("%d: the metric does not say so", status)
+			}
 			if len(g.requests) > 30 {
 				t.Errorf("%d: %d requests in half an hour", status, len(g.requests))
 			}
@@ -251,6 +257,9 @@ func TestPoller_ATenantErrorStopsAllAndIsProbedSlowly(t *testing.T) {
 			<-time.After(tenantLongest + tenantLongest/2 + time.Minute) // the longest pause, and its jitter
 			if s := p.Status(); s.Stopped != nil {
 				t.Errorf("%d: still stopped: %v", status, s.Stopped)
+			}
+			if testutil.ToFloat64(stopped) != 0 {
+				t.Errorf("%d: the metric says that it is still stopped", status)
 			}
 			if _, ok := d.position("c"); !ok {
 				t.Errorf("%d: not everybody is polled again", status)

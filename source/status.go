@@ -176,6 +176,8 @@ func (p *Poller) report(reading map[*user]standing) {
 	m.users.WithLabelValues("parked").Set(float64(len(s.Parked)))
 	m.users.WithLabelValues("history").Set(float64(s.History))
 	m.users.WithLabelValues("ok").Set(float64(s.Users - len(s.Parked) - s.History))
+	m.stop(s.Stopped)
+	m.interval.Set(p.cfg.Ladder.Interval().Seconds())
 	m.rate.Set(s.Rate)
 	m.behind.Set(s.HistoryBehind.Seconds())
 	m.left.Set(math.NaN())

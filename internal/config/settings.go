@@ -1,6 +1,7 @@
 package config
 
 //go:generate go run ./readme ../../README.md
+//go:generate go run ./chart ../../deploy/helm/teams-kafka-connector/values.schema.json
 
 import (
 	"reflect"
@@ -143,6 +144,14 @@ func (s *Settings) each(visit func(Setting, *string)) {
 
 // fileSuffix behind a secret's name makes the name of the variable that says which file holds it.
 const fileSuffix = "_FILE"
+
+// FileVariable is the name of the variable that says which file holds a secret; empty for what is not secret.
+func (s Setting) FileVariable() string {
+	if !s.Secret {
+		return ""
+	}
+	return s.Name + fileSuffix
+}
 
 // prefix is what stands in front of the variables of an alias.
 func prefix(alias string) string {
