@@ -76,7 +76,7 @@ spark = (SparkSession.builder.master("local[2]").config("spark.jars", sys.argv[1
     .config("spark.sql.shuffle.partitions", "2").getOrCreate())
 `
 	const after = `
-for row in messages.selectExpr("chatId", "id", "etag", "` + "`from`" + `.user.displayName", "eventDetail.odataType", "attachments[0].name").collect():
+for row in messages.selectExpr("chatId", "id", "etag", "` + "`from`" + `.user.displayName", "eventDetail.odataType", "get(attachments, 0).name").collect():
     print("row", *row, sep="\t")
 `
 	program := before + reading.Replace(t, reading.Snippet(t, "Spark"), "kafka:9092", l.settings.KafkaBrokers) + after
