@@ -143,7 +143,8 @@ func (r *Registry) Register(ctx context.Context, subject string) (id int, err er
 			"or let the connector do it (SCHEMA_REGISTRY_MODE=register)", subject, ErrNotRegistered)
 	}
 	exists, err := r.check(ctx, subject)
-	if err != nil {
+	// A registry that gives no reason here (Apicurio Registry 3 does not) gives one when it refuses the registration.
+	if err != nil && !errors.Is(err, errNoReason) {
 		return 0, err
 	}
 	if !exists {
@@ -221,9 +222,12 @@ func (r *Registry) check(ctx context.Context, subject string) (exists bool, err 
 	return true, nil
 }
 
+// errNoReason is wrapped, beside ErrIncompatible, when the registry does not say what is incompatible.
+var errNoReason = errors.New("the registry gives no reason")
+
 func incompatible(subject, explanation string) error {
 	if explanation == "" {
-		explanation = "the registry gives no reason"
+		return fmt.Errorf("schema: subject %q: %w: %w", subject, ErrIncompatible, errNoReason)
 	}
 	return fmt.Errorf("schema: subject %q: %w: %s", subject, ErrIncompatible, explanation)
 }

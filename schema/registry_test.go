@@ -223,6 +223,37 @@ func TestRegister_AnIncompatibleSchemaIsNotRegistered(t *testing.T) {
 	}
 }
 
+// Apicurio Registry 3 answers the check with a bare no, and explains itself when it refuses the registration.
+func TestRegister_TakesTheReasonFromTheRegistrationIfTheCheckGivesNone(t *testing.T) {
+	const explanation = "reader type: INT not compatible with writer type: STRING at /fields/0"
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/vnd.schemaregistry.v1+json")
+		switch r.Method + " " + r.URL.Path {
+		case "GET /subjects/" + subject + "/versions":
+			_, _ = io.WriteString(w, `[1]`)
+		case "POST /subjects/" + subject:
+			w.WriteHeader(http.StatusNotFound)
+			_, _ = io.WriteString(w, `{"error_code":40403,"message":"Schema not found"}`)
+		case "POST /compatibility/subjects/" + subject + "/versions":
+			_, _ = io.WriteString(w, `{"is_compatible":false}`)
+		case "POST /subjects/" + subject + "/versions":
+			w.WriteHeader(http.StatusConflict)
+			_, _ = io.WriteString(w, `{"error_code":409,"message":"`+explanation+`"}`)
+		default:
+			t.Errorf("unexpected: %s %s", r.Method, r.URL.Path)
+		}
+	}))
+	t.Cleanup(server.Close)
+	client := newRegistry(t, RegistryConfig{URLs: []string{server.URL}})
+	if err := failure(client.Register(t.Context(), subject)); !errors.Is(err, ErrIncompatible) || !strings.Contains(err.Error(), explanation) {
+		t.Errorf("register: %v", err)
+	}
+	err := failure(client.Check(t.Context(), subject))
+	if !errors.Is(err, ErrIncompatible) || !strings.Contains(err.Error(), "the registry gives no reason") {
+		t.Errorf("check, which must not write: %v", err)
+	}
+}
+
 func failure[T any](_ T, err error) error { return err }
 
 func TestCheck_TellsHowTheSchemaStandsAndWritesNothing(t *testing.T) {

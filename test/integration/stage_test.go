@@ -96,13 +96,19 @@ func faults(cfg *graphsim.Config) {
 func (s *stage) start(t *testing.T) *process.Process {
 	t.Helper()
 	cmd := exec.Command(binary, "run")
-	cmd.Env = []string{"HOME=" + os.Getenv("HOME")}
+	cmd.Env = s.connectorEnvironment()
+	return process.Start(t, "connector "+s.settings.ConnectorName, cmd)
+}
+
+// connectorEnvironment is the connector's environment.
+func (s *stage) connectorEnvironment() []string {
+	environment := []string{"HOME=" + os.Getenv("HOME")}
 	for name, value := range s.settings.Variables() {
 		if value != "" {
-			cmd.Env = append(cmd.Env, name+"="+value)
+			environment = append(environment, name+"="+value)
 		}
 	}
-	return process.Start(t, "connector "+s.settings.ConnectorName, cmd)
+	return environment
 }
 
 // transactionalID is the one the connector uses for this stage's tenant.

@@ -6,8 +6,6 @@ import (
 	"encoding/base64"
 	"fmt"
 	"maps"
-	"math/big"
-	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -17,6 +15,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/teams-kafka/connector/test/process"
 )
 
 // Options say what cluster to start. The zero value is one broker.
@@ -75,7 +75,7 @@ func Start(t testing.TB, options Options) *Cluster {
 	for i := range options.Brokers {
 		b := &broker{node: i + 1, dir: filepath.Join(c.dir, fmt.Sprintf("broker-%d", i+1)), ports: make(map[string]int)}
 		for _, name := range c.listenerNames() {
-			b.ports[name] = freePort(t)
+			b.ports[name] = process.FreePort(t)
 		}
 		c.brokers = append(c.brokers, b)
 	}
@@ -204,24 +204,4 @@ func (c *Cluster) format(t testing.TB, ctx context.Context, b *broker) {
 	if out, err := c.Tool(ctx, "kafka.tools.StorageTool", args...); err != nil {
 		t.Fatalf("format storage: %v\n%s", err, out)
 	}
-}
-
-// freePort finds a port on loopback below those that the system gives to outgoing connections, so that
-// nobody takes it while its broker is down.
-func freePort(t testing.TB) int {
-	t.Helper()
-	for range 100 {
-		n, err := rand.Int(rand.Reader, big.NewInt(10_000))
-		if err != nil {
-			t.Fatal(err)
-		}
-		port := 20_000 + int(n.Int64())
-		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
-		if err == nil {
-			_ = l.Close()
-			return port
-		}
-	}
-	t.Fatal("no port is free")
-	return 0
 }

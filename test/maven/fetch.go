@@ -10,7 +10,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
+
+	"github.com/teams-kafka/connector/test/once"
 )
 
 // ErrMissing says that Java or Maven is not installed.
@@ -31,47 +32,22 @@ func Fetch(ctx context.Context, folder, goal, name string, properties ...string)
 	}
 	sum := sha256.Sum256([]byte(string(pom) + strings.Join(properties, "\n")))
 	target := filepath.Join(folder, "target", name+"-"+hex.EncodeToString(sum[:4]))
-	unlock, err := lock(filepath.Join(folder, "target"))
+	err = once.Fill(target, func(partial string) error {
+		// Always written anew: the marker files of an earlier run would leave things out.
+		args := []string{"--batch-mode", "--quiet", "dependency:" + goal, "-DoutputDirectory=" + partial,
+			"-DmarkersDirectory=" + filepath.Join(partial, ".markers")}
+		for _, p := range properties {
+			args = append(args, "-D"+p)
+		}
+		cmd := exec.CommandContext(ctx, "mvn", args...)
+		cmd.Dir = folder
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("maven: dependency:%s in %s: %w\n%s", goal, folder, err, out)
+		}
+		return nil
+	})
 	if err != nil {
 		return "", err
 	}
-	defer unlock()
-	if _, err := os.Stat(target); err == nil {
-		return target, nil
-	}
-	partial := target + ".partial"
-	if err := os.RemoveAll(partial); err != nil {
-		return "", fmt.Errorf("maven: %w", err)
-	}
-	// Always written anew: the marker files of an earlier run would leave things out.
-	args := []string{"--batch-mode", "--quiet", "dependency:" + goal, "-DoutputDirectory=" + partial,
-		"-DmarkersDirectory=" + filepath.Join(partial, ".markers")}
-	for _, p := range properties {
-		args = append(args, "-D"+p)
-	}
-	cmd := exec.CommandContext(ctx, "mvn", args...)
-	cmd.Dir = folder
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("maven: dependency:%s in %s: %w\n%s", goal, folder, err, out)
-	}
-	if err := os.Rename(partial, target); err != nil {
-		return "", fmt.Errorf("maven: %w", err)
-	}
 	return target, nil
-}
-
-// lock keeps other processes out of a folder until the function it returns is called.
-func lock(folder string) (unlock func(), err error) {
-	if err := os.MkdirAll(folder, 0o755); err != nil {
-		return nil, fmt.Errorf("maven: %w", err)
-	}
-	f, err := os.OpenFile(filepath.Join(folder, ".lock"), os.O_CREATE|os.O_RDWR, 0o644)
-	if err != nil {
-		return nil, fmt.Errorf("maven: %w", err)
-	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
-		_ = f.Close()
-		return nil, fmt.Errorf("maven: lock %s: %w", folder, err)
-	}
-	return func() { _ = f.Close() }, nil
 }
