@@ -45,6 +45,17 @@ const readerTime = 3 * time.Minute
 // TestReaders runs each snippet of docs/reading.md on one topic that the connector has written, with its schema in a real
 // registry, and compares what the snippet prints with what is in the topic.
 func TestReaders(t *testing.T) {
+	run := []string{"Flink SQL", "Java", "Kafka Streams", "Python", "Spark", "The positions", "kcat"}
+	if all := reading.Headings(t); !slices.Equal(all, run) {
+		t.Errorf("docs/reading.md has snippets under %q, run are those under %q", all, run)
+	}
+	// Downloaded before any reader's time begins.
+	for _, name := range []string{"java", "flink", "spark"} {
+		reading.Jars(t, name)
+	}
+	for _, name := range []string{"python", "spark"} {
+		reading.Python(t, name)
+	}
 	cluster := kafka.Start(t, kafka.Options{})
 	schemas := registry.New(t)
 	schemas.Start(t)
@@ -87,7 +98,7 @@ func newLibrary(t *testing.T, cluster *kafka.Cluster, schemas *registry.Registry
 	return l
 }
 
-// abort leaves a record that is no message in each partition, in a transaction that is aborted.
+// abort leaves a record that is no message in each partition, and one that is no position, in a transaction that is aborted.
 func (s *stage) abort(t *testing.T, ctx context.Context) {
 	t.Helper()
 	cl, err := kgo.NewClient(kgo.SeedBrokers(s.cluster.Brokers()...), kgo.TransactionalID("aborted"),
@@ -103,11 +114,12 @@ func (s *stage) abort(t *testing.T, ctx context.Context) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	garbage := []*kgo.Record{{Topic: s.offsetsTopic(), Key: []byte("aborted"), Value: []byte("no position")}}
 	for partition := range partitions {
-		record := &kgo.Record{Topic: s.settings.KafkaTopic, Partition: int32(partition), Key: []byte("aborted"), Value: []byte("no message")}
-		if err := cl.ProduceSync(ctx, record).FirstErr(); err != nil {
-			t.Fatal(err)
-		}
+		garbage = append(garbage, &kgo.Record{Topic: s.settings.KafkaTopic, Partition: int32(partition), Key: []byte("aborted"), Value: []byte("no message")})
+	}
+	if err := cl.ProduceSync(ctx, garbage...).FirstErr(); err != nil {
+		t.Fatal(err)
 	}
 	if err := cl.EndTransaction(ctx, kgo.TryAbort); err != nil {
 		t.Fatal(err)

@@ -1,9 +1,11 @@
 package reading
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -14,36 +16,45 @@ func folder(name string) string {
 	return filepath.Join(filepath.Dir(file), name)
 }
 
-// Snippets returns the fenced blocks under a heading (## …) of docs/reading.md, in their order. Those that are not fenced
-// but indented are not meant to be run.
-func Snippets(t testing.TB, heading string) []string {
+// sections returns the fenced blocks of docs/reading.md, in their order, by the heading (## …) that they stand under.
+func sections(t testing.TB) map[string][]string {
 	t.Helper()
 	page, err := os.ReadFile(folder("../../docs/reading.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, section, found := strings.Cut(string(page), "\n## "+heading+"\n")
-	if !found {
-		t.Fatalf("docs/reading.md has no heading %q", heading)
-	}
-	var snippets []string
-	var block []string
+	found := make(map[string][]string)
+	var heading string
+	var block strings.Builder
 	inside := false
-	for line := range strings.Lines(section) {
-		fence := strings.HasPrefix(line, "```")
-		switch {
+	for line := range strings.Lines(string(page)) {
+		switch fence := strings.HasPrefix(line, "```"); {
 		case fence && inside:
-			snippets = append(snippets, strings.Join(block, ""))
-			block, inside = nil, false
+			found[heading] = append(found[heading], block.String())
+			block.Reset()
+			inside = false
 		case fence:
 			inside = true
 		case inside:
-			block = append(block, line)
+			block.WriteString(line)
 		case strings.HasPrefix(line, "## "):
-			return snippets
+			heading = strings.TrimSpace(strings.TrimPrefix(line, "## "))
 		}
 	}
-	return snippets
+	return found
+}
+
+// Headings returns the headings of docs/reading.md that have a snippet to run, sorted.
+func Headings(t testing.TB) []string {
+	t.Helper()
+	return slices.Sorted(maps.Keys(sections(t)))
+}
+
+// Snippets returns the fenced blocks under a heading of docs/reading.md, in their order. Those that are not fenced but
+// indented are not meant to be run.
+func Snippets(t testing.TB, heading string) []string {
+	t.Helper()
+	return sections(t)[heading]
 }
 
 // Snippet returns the only fenced block under a heading.
