@@ -19,6 +19,18 @@ var (
 	ErrLetterTooLarge = errors.New("dead letter is larger than the dead-letter topic takes")
 )
 
+// Denied tells whether an error is the brokers' refusal of something that the connector's principal may not do. It needs an
+// operator; `connector doctor` names what is missing.
+func Denied(err error) bool {
+	for _, denied := range []error{kerr.TopicAuthorizationFailed, kerr.GroupAuthorizationFailed, kerr.ClusterAuthorizationFailed,
+		kerr.TransactionalIDAuthorizationFailed} {
+		if errors.Is(err, denied) {
+			return true
+		}
+	}
+	return false
+}
+
 // TooLargeError is a broker's refusal, for their size, of records that the limits the writer knows allow: the topic's
 // configuration was changed, or the broker or something before it has a limit of its own. The writer is at its end;
 // the next one reads the configuration again, and if that still says the same, must try no more than Below.

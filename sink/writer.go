@@ -90,7 +90,7 @@ func OpenWriter(ctx context.Context, cfg WriterConfig) (*Writer, error) {
 		// Asking for the producer id is what fences: it bumps the epoch and aborts what is open.
 		if _, _, err := cl.ProducerID(ctx); err != nil {
 			cl.Close()
-			return nil, wrap("fence the tenant's other writers", err)
+			return nil, wrap("fence the other writers of transactional id "+cfg.TransactionalID, err)
 		}
 	}
 	return w, nil

@@ -114,7 +114,7 @@ func (c *connector) prepare(ctx context.Context) error {
 	for _, tenant := range c.tenants { // each for the retention it needs
 		if err := c.persist(ctx, "topics", "topics are not ready", func() error {
 			_, err := worker.EnsureTopics(ctx, tenant)
-			if errors.Is(err, sink.ErrTopic) {
+			if errors.Is(err, sink.ErrTopic) || sink.Denied(err) {
 				return backoff.Permanent(err)
 			}
 			return err
@@ -190,7 +190,9 @@ func (c *connector) notReady() (reasons []string) {
 		}
 		return []string{"starting: topics and schema are not ready yet"}
 	}
-	if !c.group.Joined() {
+	if err := c.group.Err(); err != nil {
+		reasons = append(reasons, err.Error())
+	} else if !c.group.Joined() {
 		reasons = append(reasons, "not a member of the consumer group yet")
 	}
 	for _, stream := range c.streams {

@@ -9,6 +9,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
 	"github.com/teams-kafka/connector/internal/config"
 	"github.com/teams-kafka/connector/internal/embedded"
 	"github.com/teams-kafka/connector/internal/graphsim"
@@ -101,6 +105,24 @@ func TestRun_AnIncompatibleSchemaStopsTheStartWithTheRegistrysExplanation(t *tes
 	got = command(t, environment(settings), "", "run")
 	if got.code != exitUsage || !strings.Contains(got.stderr, schema.ErrNotRegistered.Error()) {
 		t.Errorf("lookup: exit code %d\n%s", got.code, got.stderr)
+	}
+}
+
+// What waiting does not mend ends the start, with the name of what is denied.
+func TestRun_AMissingPermissionStopsTheStart(t *testing.T) {
+	kafka, err := embedded.StartKafka(embedded.KafkaOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(kafka.Close)
+	kafka.Cluster().Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.CreateTopics}, Err: kerr.TopicAuthorizationFailed, Count: -1})
+	settings := config.Settings{
+		GraphEndpoint: "http://127.0.0.1:1", AzureTenantID: "8b4f9a50-1f0e-4c8d-9a30-5d1c6f3f1d11", AzureClientID: "c", AzureClientSecret: "s", SourceUsers: "u",
+		KafkaBrokers: strings.Join(kafka.Brokers(), ","), AdminAddress: "none",
+	}
+	got := command(t, environment(settings), "", "run")
+	if got.code != exitUsage || !strings.Contains(got.stderr, "create topic teams.chat.messages: TOPIC_AUTHORIZATION_FAILED") {
+		t.Errorf("exit code %d\n%s", got.code, got.stderr)
 	}
 }
 

@@ -33,6 +33,7 @@ type Group struct {
 	mu     sync.Mutex
 	joined bool
 	client *kgo.Client // nil between two memberships
+	err    error       // why this process is no member
 }
 
 // Member is this process's member id in the group, empty while it has none.
@@ -44,6 +45,13 @@ func (g *Group) Member() string {
 	}
 	id, _ := g.client.GroupMetadata()
 	return id
+}
+
+// Err is why the brokers do not let this process into the group, nil if it is a member or still on its way.
+func (g *Group) Err() error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.err
 }
 
 // Joined tells whether this process is a member of the group.
@@ -113,8 +121,9 @@ func (g *Group) membership(ctx context.Context) error {
 	}
 	g.setClient(cl)
 	defer g.setClient(nil)
-	// Only membership is wanted: no record is fetched.
+	// Only membership is wanted: no record is fetched. What a poll returns is why there is none.
 	cl.PauseFetchTopics(g.Topic)
+	go g.watch(ctx, cl)
 
 	<-ctx.Done()
 	running.revoked(nil)
@@ -134,7 +143,33 @@ func (g *Group) membership(ctx context.Context) error {
 func (g *Group) setJoined(joined bool) {
 	g.mu.Lock()
 	g.joined = joined
+	if joined {
+		g.err = nil
+	}
 	g.mu.Unlock()
+}
+
+// watch reports what keeps the client out of the group, once until it changes, while the client tries again by itself.
+func (g *Group) watch(ctx context.Context, cl *kgo.Client) {
+	for ctx.Err() == nil {
+		fetches := cl.PollFetches(ctx)
+		if fetches.IsClientClosed() {
+			return
+		}
+		for _, f := range fetches.Errors() {
+			var session *kgo.ErrGroupSession
+			if !errors.As(f.Err, &session) || ctx.Err() != nil {
+				continue
+			}
+			err := fmt.Errorf("worker: join the group %s: %w", g.Name, session.Err)
+			if last := g.Err(); last == nil || last.Error() != err.Error() {
+				g.Log.Error("this process is no member of the group and tries again", "error", err)
+			}
+			g.mu.Lock()
+			g.err, g.joined = err, false
+			g.mu.Unlock()
+		}
+	}
 }
 
 func (g *Group) setClient(cl *kgo.Client) {

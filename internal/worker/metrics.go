@@ -29,6 +29,7 @@ const (
 const (
 	causeFenced   = "fenced"
 	causeTopic    = "topic"
+	causeDenied   = "denied"
 	causeTooLarge = "too-large"
 	causeOther    = "other"
 )
@@ -89,7 +90,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		}),
 		sessions: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "teams_connector_sessions_ended_total",
-			Help: "Writer sessions that ended by a failure and were begun again from the topic, by cause (fenced, topic, too-large, other).",
+			Help: "Writer sessions that ended by a failure and were begun again from the topic, by cause (fenced, topic, denied, too-large, other).",
 		}, []string{"cause"}),
 		indexSize: f.NewGauge(prometheus.GaugeOpts{
 			Name: "teams_connector_index_entries",
@@ -124,7 +125,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		m.commits.WithLabelValues(outcome)
 		m.rebuilds.WithLabelValues(outcome)
 	}
-	for _, cause := range []string{causeFenced, causeTopic, causeTooLarge, causeOther} {
+	for _, cause := range []string{causeFenced, causeTopic, causeDenied, causeTooLarge, causeOther} {
 		m.sessions.WithLabelValues(cause)
 	}
 	return m
@@ -206,6 +207,8 @@ func (m *Metrics) sessionEnded(err error) {
 		cause = causeFenced
 	case errors.Is(err, sink.ErrTopic):
 		cause = causeTopic
+	case sink.Denied(err):
+		cause = causeDenied
 	}
 	m.sessions.WithLabelValues(cause).Inc()
 }
