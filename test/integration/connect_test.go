@@ -24,8 +24,9 @@ import (
 
 // consoleConsumerReadsPositions runs the snippet with Kafka's own tool in the place of the script that starts it.
 func consoleConsumerReadsPositions(t *testing.T, ctx context.Context, l *library) {
-	dir := reading.Write(t, map[string]string{"kafka-console-consumer.sh": fmt.Sprintf(
-		"#!/bin/sh\nexec java -Xmx256m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -cp '%s' org.apache.kafka.tools.consumer.ConsoleConsumer \"$@\"\n", kafka.Classpath(t))})
+	script := fmt.Sprintf("#!/bin/sh\nexec java -Xmx256m -XX:TieredStopAtLevel=1 -cp '%s' %s \"$@\"\n",
+		kafka.Classpath(t), "org.apache.kafka.tools.consumer.ConsoleConsumer")
+	dir := reading.Write(t, map[string]string{"kafka-console-consumer.sh": script})
 	snippet := reading.Snippet(t, "The positions")
 	if strings.HasPrefix(kafka.Version(), "3.") {
 		snippet = reading.Replace(t, snippet, "--formatter-property", "--property")
@@ -90,7 +91,8 @@ func connectReadsAndAltersPositions(t *testing.T, ctx context.Context, l *librar
 	}
 	classpath := reading.Compile(t, kafka.Classpath(t), map[string]string{"MoveOffsets.java": reading.File(t, "connect/MoveOffsets.java")})
 	got, want := make(map[string]string), make(map[string]string)
-	for _, line := range l.run(t, java(ctx, classpath, "MoveOffsets", l.settings.KafkaBrokers, l.offsetsTopic(), l.settings.ConnectorName, gone, otherOrder)) {
+	worker := java(ctx, classpath, "MoveOffsets", l.settings.KafkaBrokers, l.offsetsTopic(), l.settings.ConnectorName, gone, otherOrder)
+	for _, line := range l.run(t, worker) {
 		if fields := strings.Split(line, "\t"); len(fields) == 3 && fields[0] == "offset" {
 			got[fields[1]] = fields[2]
 		}
