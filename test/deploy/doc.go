@@ -8,8 +8,6 @@
 //   - no Go test, but the script chart: helm, helm-unittest, kubeconform, helm-docs and promtool on the chart and the alerts.
 //     The folder tools pins them as a module of its own, and kubernetes and the operator's objects, of which the folder
 //     objectschema makes JSON schemas.
-//   - kubernetes: a cluster (KUBECONFIG), helm and an image that its nodes have (TEST_IMAGE). Installs, upgrades, rolls
-//     back and uninstalls the chart and kills a pod while messages flow.
 //
 // It must not know how the connector works: it looks at files, exit codes, addresses and topics.
 package deploy
