@@ -56,7 +56,8 @@ func newModel(cfg Config, now int64) *model {
 }
 
 // makeChats deals the users out to the chats in shuffled rounds, so that everybody is in some chat as long as there are
-// seats enough.
+// seats enough. A pair has one chat of its own, as in Teams, where its id is made of theirs: dealt again, the pair gets a
+// group chat.
 func (m *model) makeChats() {
 	d := dice{mix(m.cfg.Seed, purposeChat)}
 	round := make([]uint32, m.cfg.Users)
@@ -76,6 +77,7 @@ func (m *model) makeChats() {
 		return round[dealt-1]
 	}
 	m.chats = make([]chat, m.cfg.Chats)
+	paired := make(map[[2]uint32]bool)
 	for i := range m.chats {
 		form, size := formOneOnOne, 2
 		if d.chance(0.6) && m.cfg.MaxMembers > 2 {
@@ -92,6 +94,13 @@ func (m *model) makeChats() {
 				u = uint32(d.below(m.cfg.Users))
 			}
 			members = append(members, u)
+		}
+		if form == formOneOnOne && size == 2 {
+			pair := [2]uint32{min(members[0], members[1]), max(members[0], members[1])}
+			if paired[pair] {
+				form = formGroup
+			}
+			paired[pair] = true
 		}
 		m.chats[i] = chat{members: members, form: form}
 	}
