@@ -14,7 +14,7 @@ import (
 type Index struct {
 	tenant  string
 	seeds   [2]maphash.Seed
-	entries map[Key]entry
+	entries table
 	odd     map[Key]string // etags that are no plain decimal, which an entry cannot hold
 	most    int
 	evicted int
@@ -44,11 +44,10 @@ const (
 // NewIndex makes an empty index for one tenant that holds at most so many messages.
 func NewIndex(tenant string, most int) *Index {
 	return &Index{
-		tenant:  tenant,
-		seeds:   [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()},
-		entries: make(map[Key]entry),
-		odd:     make(map[Key]string),
-		most:    most,
+		tenant: tenant,
+		seeds:  [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()},
+		odd:    make(map[Key]string),
+		most:   most,
 	}
 }
 
@@ -60,23 +59,23 @@ func (x *Index) MessageKey(id transform.Identity) Key { return x.key("message", 
 func (x *Index) LetterKey(name string) Key { return x.key("letter", name, "") }
 
 func (x *Index) key(kind, a, b string) (k Key) {
+	text := make([]byte, 0, 320) // on the stack, as long as the ids are not much longer than Graph's
+	for _, part := range [...]string{kind, x.tenant, a, b} {
+		text = binary.LittleEndian.AppendUint32(text, uint32(len(part)))
+		text = append(text, part...)
+	}
 	for i, seed := range x.seeds {
-		var h maphash.Hash
-		h.SetSeed(seed)
-		for _, part := range [...]string{kind, x.tenant, a, b} {
-			var length [4]byte
-			binary.LittleEndian.PutUint32(length[:], uint32(len(part)))
-			h.Write(length[:])
-			h.WriteString(part)
-		}
-		binary.LittleEndian.PutUint64(k[i*8:], h.Sum64())
+		binary.LittleEndian.PutUint64(k[i*8:], maphash.Bytes(seed, text))
+	}
+	if k == (Key{}) { // which marks a free slot
+		k[0] = 1
 	}
 	return k
 }
 
 // Check compares a version with the newest one written.
 func (x *Index) Check(k Key, v transform.Version) Verdict {
-	e, ok := x.entries[k]
+	e, ok := x.entries.get(k)
 	if !ok {
 		return New
 	}
@@ -96,10 +95,10 @@ func (x *Index) Put(k Key, v transform.Version) {
 	if x.Check(k, v) != New {
 		return
 	}
-	if _, known := x.entries[k]; !known && len(x.entries) >= x.most {
+	if _, known := x.entries.get(k); !known && x.entries.count >= x.most {
 		x.evict()
 	}
-	x.entries[k] = entry{time: v.Time, etag: v.Number()}
+	x.entries.put(k, entry{time: v.Time, etag: v.Number()})
 	if plain(v) {
 		delete(x.odd, k)
 	} else {
@@ -120,7 +119,7 @@ func plain(v transform.Version) bool {
 }
 
 // Len is the number of messages known.
-func (x *Index) Len() int { return len(x.entries) }
+func (x *Index) Len() int { return x.entries.count }
 
 // Evicted is how many messages were forgotten for want of room. Each can cost a duplicate.
 func (x *Index) Evicted() int { return x.evicted }
@@ -128,23 +127,14 @@ func (x *Index) Evicted() int { return x.evicted }
 // Sweep forgets the versions older than an instant in milliseconds, which no window can ask for any
 // more, and returns how many they were.
 func (x *Index) Sweep(before int64) int {
-	swept := 0
-	for k, e := range x.entries {
-		if e.time < before {
-			delete(x.entries, k)
-			delete(x.odd, k)
-			swept++
-		}
-	}
-	return swept
+	all := x.entries.count
+	x.entries.sweep(before, func(k Key) { delete(x.odd, k) })
+	return all - x.entries.count
 }
 
 // evict makes room for a sixteenth of the bound by forgetting the oldest versions.
 func (x *Index) evict() {
-	times := make([]int64, 0, len(x.entries))
-	for _, e := range x.entries {
-		times = append(times, e.time)
-	}
+	times := x.entries.times()
 	slices.Sort(times)
 	x.evicted += x.Sweep(times[len(times)/16] + 1)
 }

@@ -1,0 +1,124 @@
+package sink
+
+import (
+	"encoding/binary"
+	"math/bits"
+)
+
+// table is a hash table from keys to the newest versions, as flat as it can be: a slot is a key and an entry, 32 bytes, and
+// nothing else. Slots are probed one after the other. It grows by a quarter at 85 % full, so that it is never less than 68 %
+// full and a message takes 38 to 47 bytes; in shards, so that only a small part of it stands twice meanwhile.
+type table struct {
+	shards [tableShards]shard
+	count  int
+}
+
+const (
+	tableShards = 64 // a power of two
+	leastSlots  = 8
+	// A shard is full at fullShare of its slots, and a new one is made with roomyShare of them taken.
+	fullShare, roomyShare = 0.85, 0.68
+)
+
+// shard is a part of the table. A slot with the zero key is free.
+type shard struct {
+	slots []slot
+	count int
+}
+
+type slot struct {
+	key Key
+	entry
+}
+
+// hash is a number that is as random as the key.
+func (k Key) hash() uint64 { return binary.LittleEndian.Uint64(k[:8]) }
+
+// of is the shard for a key. It goes by the low bits of the hash; where the key stands in it goes by the high ones.
+func (t *table) of(k Key) *shard { return &t.shards[k.hash()%tableShards] }
+
+// get finds a key's entry.
+func (t *table) get(k Key) (entry, bool) {
+	s := t.of(k)
+	if s.count == 0 {
+		return entry{}, false
+	}
+	found := &s.slots[s.find(k)]
+	return found.entry, found.key == k
+}
+
+// put sets a key's entry.
+func (t *table) put(k Key, e entry) {
+	s := t.of(k)
+	if float64(s.count+1) > fullShare*float64(len(s.slots)) {
+		if s.count > 0 && s.slots[s.find(k)].key == k {
+			s.slots[s.find(k)].entry = e
+			return
+		}
+		s.rebuild(s.count+1, func(entry) bool { return true })
+	}
+	at := &s.slots[s.find(k)]
+	if at.key != k {
+		at.key = k
+		s.count++
+		t.count++
+	}
+	at.entry = e
+}
+
+// find is where a key stands, or the free slot where it would.
+func (s *shard) find(k Key) int {
+	high, _ := bits.Mul64(k.hash(), uint64(len(s.slots)))
+	for i := int(high); ; {
+		if key := &s.slots[i].key; *key == k || *key == (Key{}) {
+			return i
+		}
+		if i++; i == len(s.slots) {
+			i = 0
+		}
+	}
+}
+
+// rebuild copies the entries to be kept into new slots with room for so many.
+func (s *shard) rebuild(room int, keep func(entry) bool) {
+	old := s.slots
+	s.slots, s.count = make([]slot, max(leastSlots, int(float64(room)/roomyShare))), 0
+	for i := range old {
+		if old[i].key != (Key{}) && keep(old[i].entry) {
+			s.slots[s.find(old[i].key)] = old[i]
+			s.count++
+		}
+	}
+}
+
+// sweep deletes the entries of versions before an instant, and tells of each.
+func (t *table) sweep(before int64, gone func(Key)) {
+	for i := range t.shards {
+		s := &t.shards[i]
+		left := s.count
+		for _, at := range s.slots {
+			if at.key != (Key{}) && at.time < before {
+				gone(at.key)
+				left--
+			}
+		}
+		if left == s.count {
+			continue
+		}
+		t.count -= s.count - left
+		s.rebuild(left, func(e entry) bool { return e.time >= before })
+	}
+}
+
+// times lists the times of all versions.
+func (t *table) times() []int64 {
+	times := make([]int64, 0, t.count)
+	for i := range t.shards {
+		for _, at := range t.shards[i].slots {
+			if at.key != (Key{}) {
+				times = append(times, at.time)
+			}
+		}
+	}
+	return times
+}
