@@ -61,7 +61,7 @@ func (s *simulate) command() *cobra.Command {
 // numbers are the flags for everything of the configuration that is no rate of a behaviour.
 func (s *simulate) numbers(cmd *cobra.Command) {
 	c, f := &s.cfg, cmd.Flags()
-	f.IntVar(&c.MaxMembers, "max-members", c.MaxMembers, "members of the largest chat, 2 to 350")
+	f.IntVar(&c.MaxMembers, "max-members", c.MaxMembers, "members of the largest chat, 1 to 350")
 	f.IntVar(&c.Groups, "groups", c.Groups, "directory groups: the first holds half of the users, each further one half as many")
 	f.Float64Var(&c.Edits, "edits", c.Edits, "mean number of edits of a message, 0 to 10")
 	f.Float64Var(&c.Reactions, "reactions", c.Reactions, "mean number of reactions added to or removed from a message, 0 to 10")

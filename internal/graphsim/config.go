@@ -26,7 +26,7 @@ type Config struct {
 	// Chats among them. Default: twice the users.
 	Chats int
 	// MaxMembers is the size of the largest chat; group and meeting chats have 2 to MaxMembers members, as far as there
-	// are users. Default 6.
+	// are users. With 1, everybody talks to himself, and each message has one copy. Default 6.
 	MaxMembers int
 	// Groups are directory groups for user discovery. Default 4.
 	Groups int

@@ -79,7 +79,7 @@ func (m *model) makeChats() {
 	m.chats = make([]chat, m.cfg.Chats)
 	paired := make(map[[2]uint32]bool)
 	for i := range m.chats {
-		form, size := formOneOnOne, 2
+		form, size := formOneOnOne, min(2, m.cfg.MaxMembers)
 		if d.chance(0.6) && m.cfg.MaxMembers > 2 {
 			form, size = formGroup, 2+d.below(m.cfg.MaxMembers-1)
 			if d.chance(0.3) {

@@ -23,8 +23,8 @@ func (c Config) Validate() error {
 	if c.Chats < 1 || c.Chats > 50_000_000 {
 		complain("Chats is %d, must be 1..50000000", c.Chats)
 	}
-	if c.MaxMembers < 2 || c.MaxMembers > 350 {
-		complain("MaxMembers is %d, must be 2..350", c.MaxMembers)
+	if c.MaxMembers < 1 || c.MaxMembers > 350 {
+		complain("MaxMembers is %d, must be 1..350", c.MaxMembers)
 	}
 	if c.Groups < 0 || c.Groups > 100_000 {
 		complain("Groups is %d, must be 0..100000", c.Groups)
