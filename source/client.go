@@ -3,6 +3,8 @@ package source
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -10,6 +12,7 @@ import (
 	"io"
 	"maps"
 	"math"
+	"net"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
@@ -55,6 +58,20 @@ func NewClient(root *url.URL, httpClient *http.Client, tokens *Tokens, gate *Gat
 			backoff.WithMaxInterval(2*time.Minute),
 			backoff.WithMaxElapsedTime(0)),
 	}
+}
+
+// NewHTTPClient makes the HTTP client for Graph and the login endpoint. Roots are the certificate authorities to trust, nil
+// for the system's; idle is how many idle connections to a host are kept.
+func NewHTTPClient(roots *x509.CertPool, idle int) *http.Client {
+	return &http.Client{Transport: &http.Transport{
+		Proxy:               http.ProxyFromEnvironment,
+		DialContext:         (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+		TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
+		TLSHandshakeTimeout: 10 * time.Second,
+		ForceAttemptHTTP2:   true,
+		MaxIdleConnsPerHost: idle,
+		IdleConnTimeout:     90 * time.Second,
+	}}
 }
 
 // Query says what is asked for besides the window.

@@ -27,6 +27,7 @@ import (
 	"github.com/teams-kafka/connector/internal/config"
 	"github.com/teams-kafka/connector/internal/embedded"
 	"github.com/teams-kafka/connector/internal/graphsim"
+	"github.com/teams-kafka/connector/source"
 )
 
 // canary stands in everything that must not be told: in each secret, and in what people wrote and are called.
@@ -96,7 +97,7 @@ func (g *cage) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	answer := httptest.NewRecorder()
 	proxy := httputil.NewSingleHostReverseProxy(root)
-	proxy.Transport = graphHTTP(must(config.Parse(g.settings)).Tenants[0]).Transport
+	proxy.Transport = source.NewHTTPClient(must(config.Parse(g.settings)).Tenants[0].GraphRoots, 0).Transport
 	r.Header.Del("Accept-Encoding")
 	r.Host = root.Host
 	proxy.ServeHTTP(answer, r)

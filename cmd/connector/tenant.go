@@ -1,11 +1,8 @@
 package main
 
 import (
-	"crypto/tls"
 	"fmt"
-	"net"
 	"net/http"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -26,7 +23,7 @@ func (c *connector) tenant(tenant config.Tenant, agent string) (worker.Config, e
 	}
 	registry := prometheus.WrapRegistererWith(prometheus.Labels{"tenant": tenant.ID}, c.registry)
 	sourceMetrics, workerMetrics := source.NewMetrics(registry), worker.NewMetrics(registry)
-	httpClient := graphHTTP(tenant)
+	httpClient := source.NewHTTPClient(tenant.GraphRoots, tenant.InFlight)
 	credentials := credentialsOf(tenant, httpClient)
 	credentials.Metrics = sourceMetrics
 	credentials.Log = c.log.With(worker.LogAttributes(tenant.ID, tenant.Alias)...)
@@ -78,17 +75,4 @@ func credentialsOf(tenant config.Tenant, httpClient *http.Client) source.Credent
 		FederatedTokenFile: id.FederatedTokenFile,
 		Authority:          id.Authority, Scope: id.Scope, HTTP: httpClient,
 	}
-}
-
-// graphHTTP is the HTTP client for Graph and the login endpoint.
-func graphHTTP(tenant config.Tenant) *http.Client {
-	return &http.Client{Transport: &http.Transport{
-		Proxy:               http.ProxyFromEnvironment,
-		DialContext:         (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
-		TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: tenant.GraphRoots},
-		TLSHandshakeTimeout: 10 * time.Second,
-		ForceAttemptHTTP2:   true,
-		MaxIdleConnsPerHost: tenant.InFlight,
-		IdleConnTimeout:     90 * time.Second,
-	}}
 }
