@@ -10,6 +10,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/teams-kafka/connector/test/child"
 )
 
 // fleet is the connectors: each a place, in which one process lives after another.
@@ -30,7 +32,7 @@ type fleet struct {
 type place struct {
 	number int
 	lives  int
-	child  *child
+	child  *child.Child
 	frozen bool
 }
 
@@ -56,15 +58,15 @@ func (f *fleet) launch(number int) error {
 	cmd := exec.Command(f.binary, "run")
 	cmd.Env = append(slices.Clone(f.environ), "KAFKA_CLIENT_ID="+p.client(), "PATH="+os.Getenv("PATH"), "HOME="+os.Getenv("HOME"))
 	life := p.lives
-	c, err := start(p.client(), cmd, true, f.log, func(line []byte) { f.hear(number, life, line) })
+	c, err := child.Start(p.client(), cmd, child.Stderr, f.log, func(line []byte) { f.hear(number, life, line) })
 	if err != nil {
 		return err
 	}
 	p.child = c
 	go func() {
-		<-c.ended
-		if !c.dying.Load() {
-			f.crashed(c.name, c.cmd.ProcessState.ExitCode())
+		<-c.Ended()
+		if !c.Dying() {
+			f.crashed(c.Name, c.State().ExitCode())
 		}
 	}()
 	return nil
@@ -120,9 +122,9 @@ func (f *fleet) freeze(p *place, on bool) {
 	defer f.mu.Unlock()
 	p.frozen = on
 	if on {
-		p.child.signal(syscall.SIGSTOP)
+		p.child.Signal(syscall.SIGSTOP)
 	} else {
-		p.child.signal(syscall.SIGCONT)
+		p.child.Signal(syscall.SIGCONT)
 	}
 }
 
@@ -133,7 +135,7 @@ func (f *fleet) dead(client string) bool {
 	for _, p := range f.places {
 		if client == p.client() {
 			select {
-			case <-p.child.ended:
+			case <-p.child.Ended():
 				return true
 			default:
 				return false

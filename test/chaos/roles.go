@@ -3,15 +3,13 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"io"
 	"os"
-	"os/signal"
 	"strconv"
-	"syscall"
 	"time"
 
 	"github.com/teams-kafka/connector/internal/embedded"
 	"github.com/teams-kafka/connector/internal/graphsim"
+	"github.com/teams-kafka/connector/test/child"
 )
 
 // roleVariable says which of the processes this binary is to be; without it, it is the supervisor.
@@ -58,12 +56,7 @@ func (p graphPlan) config() graphsim.Config {
 
 // play is a child process's whole life: it ends with SIGTERM, or when its supervisor is gone.
 func play(role string) error {
-	ended := make(chan os.Signal, 1)
-	signal.Notify(ended, syscall.SIGTERM)
-	go func() {
-		_, _ = io.Copy(io.Discard, os.Stdin) // the supervisor holds the other end
-		ended <- syscall.SIGTERM
-	}()
+	ended := child.Orphaned()
 	switch role {
 	case "graph":
 		var plan graphPlan

@@ -26,6 +26,7 @@ import (
 	"github.com/teams-kafka/connector/internal/embedded"
 	"github.com/teams-kafka/connector/internal/graphsim"
 	"github.com/teams-kafka/connector/internal/judge"
+	"github.com/teams-kafka/connector/test/child"
 )
 
 type options struct {
@@ -53,9 +54,9 @@ type supervisor struct {
 	logs     *logFile
 	registry *embedded.Registry
 	proxy    *proxy
-	kafka    *child
+	kafka    *child.Child
 	kafkaEnv []string
-	graph    *child
+	graph    *child.Child
 	tenant   tenant
 	graphAPI *http.Client
 	fleet    *fleet
@@ -171,12 +172,12 @@ func freePort() (string, error) {
 }
 
 func (s *supervisor) startKafka(ctx context.Context) error {
-	cmd, err := self("kafka", s.kafkaEnv...)
+	cmd, err := child.Self(append(s.kafkaEnv, roleVariable+"=kafka")...)
 	if err != nil {
 		return err
 	}
 	ready := make(chan struct{}, 1)
-	if s.kafka, err = start("kafka", cmd, false, s.logs, func([]byte) { ready <- struct{}{} }); err != nil {
+	if s.kafka, err = child.Start("kafka", cmd, child.Stdout, s.logs, func([]byte) { ready <- struct{}{} }); err != nil {
 		return err
 	}
 	return s.await(ctx, s.kafka, ready)
@@ -187,13 +188,13 @@ func (s *supervisor) startGraph(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	cmd, err := self("graph", "CHAOS_PLAN="+string(plan))
+	cmd, err := child.Self(roleVariable+"=graph", "CHAOS_PLAN="+string(plan))
 	if err != nil {
 		return err
 	}
 	ready := make(chan struct{}, 1)
 	var told error
-	if s.graph, err = start("graph", cmd, false, s.logs, func(line []byte) {
+	if s.graph, err = child.Start("graph", cmd, child.Stdout, s.logs, func(line []byte) {
 		told = json.Unmarshal(line, &s.tenant)
 		ready <- struct{}{}
 	}); err != nil {
@@ -212,12 +213,12 @@ func (s *supervisor) startGraph(ctx context.Context) error {
 	return nil
 }
 
-func (s *supervisor) await(ctx context.Context, c *child, ready <-chan struct{}) error {
+func (s *supervisor) await(ctx context.Context, c *child.Child, ready <-chan struct{}) error {
 	select {
 	case <-ready:
 		return nil
-	case <-c.ended:
-		return fmt.Errorf("%s ended at its start; see --log", c.name)
+	case <-c.Ended():
+		return fmt.Errorf("%s ended at its start; see --log", c.Name)
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -228,16 +229,16 @@ func (s *supervisor) stop() {
 	if s.fleet != nil {
 		for _, p := range s.fleet.places {
 			if p.child != nil {
-				p.child.stop(syscall.SIGKILL)
+				p.child.Stop(syscall.SIGKILL)
 			}
 		}
 	}
 	if s.client != nil {
 		s.client.Close()
 	}
-	for _, c := range []*child{s.graph, s.kafka} {
+	for _, c := range []*child.Child{s.graph, s.kafka} {
 		if c != nil {
-			c.stop(syscall.SIGKILL)
+			c.Stop(syscall.SIGKILL)
 		}
 	}
 	if s.proxy != nil {
@@ -291,7 +292,7 @@ func (s *supervisor) live(ctx context.Context) (*report, error) {
 		return nil, err
 	}
 	for _, p := range s.fleet.places {
-		if code := p.child.stop(syscall.SIGTERM); code != 0 {
+		if code := p.child.Stop(syscall.SIGTERM); code != 0 {
 			s.crashes = append(s.crashes, fmt.Sprintf("%s: exit code %d after SIGTERM", p.client(), code))
 		}
 	}
@@ -327,7 +328,7 @@ func (s *supervisor) happen(ctx context.Context, t trouble) error {
 			signal = syscall.SIGTERM
 		}
 		s.fleet.struck(p.number)
-		if code := p.child.stop(signal); t.kind == terminate && code != 0 {
+		if code := p.child.Stop(signal); t.kind == terminate && code != 0 {
 			s.fleet.crashed(p.client(), code)
 		}
 		if err := sleep(ctx, t.lasts); err != nil {
@@ -414,7 +415,7 @@ func (s *supervisor) expireTheDead(ctx context.Context) {
 func (s *supervisor) restartKafka(ctx context.Context, pause time.Duration) error {
 	s.restarting.Lock()
 	defer s.restarting.Unlock()
-	s.kafka.stop(syscall.SIGTERM)
+	s.kafka.Stop(syscall.SIGTERM)
 	if err := sleep(ctx, pause); err != nil {
 		return err
 	}
@@ -464,9 +465,9 @@ func (s *supervisor) settle(ctx context.Context) error {
 		last = fmt.Sprintf("read up to %v, quiet since %v, %v", oldest, quiet, err)
 	}
 	for _, p := range s.fleet.places { // their goroutines go into the log
-		p.child.dying.Store(true)
-		p.child.signal(syscall.SIGQUIT)
-		<-p.child.ended
+		p.child.Doom()
+		p.child.Signal(syscall.SIGQUIT)
+		<-p.child.Ended()
 	}
 	return fmt.Errorf("the connectors did not catch up within %v (%s); see --log", patience, last)
 }
