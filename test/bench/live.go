@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// latencies is the report of --live. Times are seconds from a message's lastModifiedDateTime, when it is visible at once, to a
+// reader of committed records.
+type latencies struct {
+	Messages int     `json:"messages"`
+	Users    int     `json:"users"`
+	Interval float64 `json:"poll_interval_seconds"`
+	P50      float64 `json:"latency_p50_seconds"`
+	P99      float64 `json:"latency_p99_seconds"`
+	Max      float64 `json:"latency_max_seconds"`
+	// CPUShare is of one core; MiB are resident at the end and at most, Growth is between the middle and the end.
+	CPUShare float64 `json:"cpu_share"`
+	Peak     float64 `json:"peak_rss_mib"`
+	Growth   float64 `json:"rss_growth_mib"`
+	Seconds  float64 `json:"seconds"`
+}
+
+func measureLive(ctx context.Context, o options) (*latencies, error) {
+	s, err := newStage(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	defer s.close()
+	g, err := s.graph(ctx, o.users, 0, o.rate)
+	if err != nil {
+		return nil, err
+	}
+	const topic = "bench.live"
+	l, err := s.connector(ctx, g.tenant, g.Users, "live", topic, "SOURCE_POLL_INTERVAL="+o.interval.String())
+	if err != nil {
+		return nil, err
+	}
+	client, err := kgo.NewClient(kgo.SeedBrokers(s.brokers...), kgo.ConsumeTopics(topic), kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchMaxWait(50*time.Millisecond))
+	if err != nil {
+		return nil, err
+	}
+	defer client.Close()
+	r := &latencies{Users: o.users, Interval: o.interval.Seconds()}
+	// Everybody's first poll is of what had piled up; the second is the first that tells something.
+	from := l.began.Add(2 * o.interval)
+	end := from.Add(o.live)
+	reading, cancel := context.WithDeadline(ctx, end)
+	defer cancel()
+	fmt.Fprintf(os.Stderr, "until %s, %v\n", end.Format(time.TimeOnly), time.Until(end).Round(time.Second))
+	var waits []float64
+	var middle float64
+	base := usedBy(l.process.PID())
+	for reading.Err() == nil {
+		client.PollFetches(reading).EachRecord(func(record *kgo.Record) {
+			if record.Timestamp.After(from) {
+				waits = append(waits, time.Since(record.Timestamp).Seconds())
+			}
+		})
+		if middle == 0 && time.Now().After(from.Add(o.live/2)) {
+			middle = resident(l.process.PID())
+		}
+	}
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	r.Seconds = time.Since(l.began).Seconds()
+	r.CPUShare = (usedBy(l.process.PID()) - base).Seconds() / r.Seconds
+	r.Growth = resident(l.process.PID()) - middle
+	if _, r.Peak, err = l.end(); err != nil {
+		return nil, err
+	}
+	if r.Messages = len(waits); r.Messages == 0 {
+		return nil, fmt.Errorf("no message came in %v", o.live)
+	}
+	slices.Sort(waits)
+	at := func(part float64) float64 { return waits[int(part*float64(len(waits)-1)+0.5)] }
+	r.P50, r.P99, r.Max = at(0.5), at(0.99), at(1)
+	return r, nil
+}
+
+// String is the report for people.
+func (r *latencies) String() string {
+	return fmt.Sprintf("%d messages of %d users, polled every %.0f s: visible to committed p50 %.1f s, p99 %.1f s, at most %.1f s\n"+
+		"%.1f %% of a core, %.0f MiB at most, %+.1f MiB in the second half, %.0f s\n",
+		r.Messages, r.Users, r.Interval, r.P50, r.P99, r.Max, 100*r.CPUShare, r.Peak, r.Growth, r.Seconds)
+}

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+// options are the command's.
+type options struct {
+	messages, users, pageSize int
+	live                      time.Duration
+	rate                      float64
+	interval                  time.Duration
+	json                      bool
+	log, profile              string
+}
+
+func main() {
+	if role := os.Getenv(roleVariable); role != "" {
+		if err := play(role); err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", role+":", err)
+			os.Exit(1)
+		}
+		return
+	}
+	var o options
+	flags := flag.NewFlagSet("bench", flag.ExitOnError)
+	flags.IntVar(&o.messages, "messages", 100_000, "messages in the tenant")
+	flags.IntVar(&o.users, "users", 200, "users among whom they lie")
+	flags.IntVar(&o.pageSize, "page-size", 50, "messages a page ($top)")
+	flags.DurationVar(&o.live, "live", 0, "measure instead, for so long, how long a message takes from visible to committed")
+	flags.Float64Var(&o.rate, "rate", 100, "with --live: new messages per second")
+	flags.DurationVar(&o.interval, "interval", time.Minute, "with --live: from one poll of a user to the next")
+	flags.BoolVar(&o.json, "json", false, "print the report as one JSON object, and nothing else on standard output")
+	flags.StringVar(&o.log, "log", "", "file for what all processes log")
+	flags.StringVar(&o.profile, "profile", "", "folder for CPU profiles of the connector, one a scenario; they cost time")
+	_ = flags.Parse(os.Args[1:]) // ends the process itself
+	if o.messages < 1000 || o.users < 10 || o.pageSize < 1 || o.pageSize > 999 || o.rate <= 0 || o.interval < time.Second || o.live < 0 || flags.NArg() > 0 {
+		fmt.Fprintln(os.Stderr, "bench: want --messages of at least 1000, --users of at least 10, --page-size of 1 to 999, a positive --rate,"+
+			" --interval of at least 1s and no arguments")
+		os.Exit(2)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	var r fmt.Stringer
+	var err error
+	if o.live > 0 {
+		r, err = measureLive(ctx, o)
+	} else {
+		r, err = measureCost(ctx, o)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+	if o.json {
+		_ = json.NewEncoder(os.Stdout).Encode(r) // a closed standard output is the reader's choice
+	} else {
+		fmt.Print(r)
+	}
+}
