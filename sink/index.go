@@ -79,7 +79,14 @@ func (x *Index) Check(k Key, v transform.Version) Verdict {
 	if !ok {
 		return New
 	}
-	switch v.Compare(x.version(k, e)) {
+	etag, odd := x.odd[k]
+	if number, ok := plain(v); ok && !odd && number == e.etag {
+		return Seen // as nearly always, and without a text made of the number
+	}
+	if !odd {
+		etag = strconv.FormatUint(e.etag, 10)
+	}
+	switch v.Compare(transform.Version{Time: e.time, ETag: etag}) {
 	case 0:
 		return Seen
 	case -1:
@@ -98,24 +105,19 @@ func (x *Index) Put(k Key, v transform.Version) {
 	if _, known := x.entries.get(k); !known && x.entries.count >= x.most {
 		x.evict()
 	}
-	x.entries.put(k, entry{time: v.Time, etag: v.Number()})
-	if plain(v) {
+	number, ok := plain(v)
+	x.entries.put(k, entry{time: v.Time, etag: number})
+	if ok {
 		delete(x.odd, k)
 	} else {
 		x.odd[k] = v.ETag
 	}
 }
 
-func (x *Index) version(k Key, e entry) transform.Version {
-	if etag, ok := x.odd[k]; ok {
-		return transform.Version{Time: e.time, ETag: etag}
-	}
-	return transform.Version{Time: e.time, ETag: strconv.FormatUint(e.etag, 10)}
-}
-
-// plain tells whether an etag is the decimal that its number prints as.
-func plain(v transform.Version) bool {
-	return v.ETag == strconv.FormatUint(v.Number(), 10)
+// plain is the number of an etag, and whether it prints as just this etag.
+func plain(v transform.Version) (number uint64, ok bool) {
+	number, err := strconv.ParseUint(v.ETag, 10, 64)
+	return number, err == nil && (v.ETag[0] != '0' || v.ETag == "0")
 }
 
 // Len is the number of messages known.

@@ -6,10 +6,10 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"strings"
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/teams-kafka/connector/internal/embedded"
@@ -203,11 +203,20 @@ func BenchmarkStages(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer kafka.Close()
-	client := []kgo.Opt{kgo.SeedBrokers(strings.Join(kafka.Brokers(), ","))}
+	client := []kgo.Opt{kgo.SeedBrokers(kafka.Brokers()...)}
+	topics := []string{"produce", "rebuild", "rebuild.dlq"}
+	cl, err := kgo.NewClient(client...)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer cl.Close()
+	if made, err := kadm.NewClient(cl).CreateTopics(b.Context(), partitions, 1, nil, topics...); err != nil || made.Error() != nil {
+		b.Fatal(err, made.Error())
+	}
 	b.Run("6-produce", func(b *testing.B) {
 		records := r.records(b, "produce")
 		writer, err := sink.OpenWriter(b.Context(), sink.WriterConfig{
-			Client: append(client, kgo.AllowAutoTopicCreation()), Topics: sink.Topics{Output: "produce"}, Limits: sink.Limits{OutputBytes: 1 << 20, LetterBytes: 1 << 20},
+			Client: client, Topics: sink.Topics{Output: "produce"}, Limits: sink.Limits{OutputBytes: 1 << 20, LetterBytes: 1 << 20},
 			TransactionalID: "stages", TransactionTimeout: time.Minute,
 		})
 		if err != nil {
@@ -228,7 +237,7 @@ func BenchmarkStages(b *testing.B) {
 	})
 	b.Run("7-rebuild", func(b *testing.B) {
 		writer, err := sink.OpenWriter(b.Context(), sink.WriterConfig{
-			Client: append(client, kgo.AllowAutoTopicCreation()), Topics: sink.Topics{Output: "rebuild"}, Limits: sink.Limits{OutputBytes: 1 << 20, LetterBytes: 1 << 20},
+			Client: client, Topics: sink.Topics{Output: "rebuild"}, Limits: sink.Limits{OutputBytes: 1 << 20, LetterBytes: 1 << 20},
 			TransactionalID: "rebuild", TransactionTimeout: time.Minute,
 		})
 		if err != nil {
@@ -245,7 +254,7 @@ func BenchmarkStages(b *testing.B) {
 		}
 		r.each(b, all, func() { // with the broker's own time, and what reading a topic costs however short it is
 			index := sink.NewIndex(r.tenant, 1<<20)
-			done, err := sink.Rebuild(b.Context(), client, sink.Topics{Output: "rebuild", DeadLetters: "rebuild"}, index, time.Now().Add(-48*time.Hour), time.Minute)
+			done, err := sink.Rebuild(b.Context(), client, sink.Topics{Output: "rebuild", DeadLetters: "rebuild.dlq"}, index, time.Now().Add(-48*time.Hour), time.Minute)
 			if err != nil || index.Len() != all {
 				b.Fatalf("%d of %d messages, %+v, %v", index.Len(), all, done, err)
 			}
