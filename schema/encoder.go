@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/hamba/avro/v2"
@@ -89,7 +90,7 @@ func (e *framedEncoder) Append(dst []byte, m *ChatMessage) ([]byte, error) {
 	if err := writer.Error; err != nil {
 		return dst, fmt.Errorf("schema: encode: %w", err) // the writer is dropped with its error
 	}
-	dst = append(dst, e.header...)
+	dst = append(slices.Grow(dst, len(e.header)+len(writer.Buffer())), e.header...)
 	dst = append(dst, writer.Buffer()...)
 	if cap(writer.Buffer()) <= maxPooledBuffer {
 		e.writers.Put(writer)

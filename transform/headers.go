@@ -41,8 +41,10 @@ func (id Identity) EventID() string {
 }
 
 // EventTime is ce_time: the version's time with millisecond digits, in UTC.
-func (id Identity) EventTime() string {
-	return time.UnixMilli(id.Version.Time).UTC().Format(timeLayout)
+func (id Identity) EventTime() string { return string(id.appendEventTime(nil)) }
+
+func (id Identity) appendEventTime(b []byte) []byte {
+	return time.UnixMilli(id.Version.Time).UTC().AppendFormat(b, timeLayout)
 }
 
 // Source is ce_source for a tenant id.
@@ -57,17 +59,28 @@ func TenantOf(source string) string {
 	return tenant
 }
 
-// Headers derives a record's headers.
+// Headers derives a record's headers. Their values share one piece of memory.
 func Headers(tenant string, id Identity, eventType, contentType string) []Header {
-	return []Header{
-		{HeaderSpecVersion, []byte("1.0")},
-		{HeaderID, []byte(id.EventID())},
-		{HeaderType, []byte(eventType)},
-		{HeaderSource, []byte(Source(tenant))},
-		{HeaderSubject, []byte(id.ID)},
-		{HeaderTime, []byte(id.EventTime())},
-		{HeaderContentType, []byte(contentType)},
+	const fixed = len("1.0") + len("//") + len(timeLayout) + len(sourcePrefix)
+	text := make([]byte, 0, fixed+len(id.ChatID)+2*len(id.ID)+len(id.Version.ETag)+len(eventType)+len(tenant)+len(contentType))
+	headers := make([]Header, 0, 7)
+	add := func(key string, parts ...string) {
+		from := len(text)
+		for _, part := range parts {
+			text = append(text, part...)
+		}
+		headers = append(headers, Header{key, text[from:len(text):len(text)]})
 	}
+	add(HeaderSpecVersion, "1.0")
+	add(HeaderID, id.ChatID, "/", id.ID, "/", id.Version.ETag)
+	add(HeaderType, eventType)
+	add(HeaderSource, sourcePrefix, tenant)
+	add(HeaderSubject, id.ID)
+	from := len(text)
+	text = id.appendEventTime(text)
+	headers = append(headers, Header{HeaderTime, text[from:len(text):len(text)]})
+	add(HeaderContentType, contentType)
+	return headers
 }
 
 // IdentityFromHeaders derives the identity of a record that stands in the topic from its key (the

@@ -36,7 +36,7 @@ const (
 
 // Metrics are what the worker counts.
 type Metrics struct {
-	items         *prometheus.CounterVec
+	items         map[string]prometheus.Counter // by outcome
 	outside       prometheus.Counter
 	latency       prometheus.Histogram
 	lateness      prometheus.Histogram
@@ -56,11 +56,12 @@ type Metrics struct {
 // NewMetrics makes the metrics and registers them; a nil registerer leaves them unregistered.
 func NewMetrics(reg prometheus.Registerer) *Metrics {
 	f := promauto.With(reg)
+	items := f.NewCounterVec(prometheus.CounterOpts{
+		Name: "teams_connector_items_total",
+		Help: "Items that Graph showed, by what became of them (written, seen, superseded, dead-letter, excluded).",
+	}, []string{"outcome"})
 	m := &Metrics{
-		items: f.NewCounterVec(prometheus.CounterOpts{
-			Name: "teams_connector_items_total",
-			Help: "Items that Graph showed, by what became of them (written, seen, superseded, dead-letter, excluded).",
-		}, []string{"outcome"}),
+		items: make(map[string]prometheus.Counter),
 		outside: f.NewCounter(prometheus.CounterOpts{
 			Name: "teams_connector_items_outside_window_total",
 			Help: "Items whose time lies outside the window they were asked for. They are kept.",
@@ -118,7 +119,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		}),
 	}
 	for _, outcome := range []string{outcomeWritten, outcomeSeen, outcomeSuperseded, outcomeDeadLetter, outcomeExcluded} {
-		m.items.WithLabelValues(outcome)
+		m.items[outcome] = items.WithLabelValues(outcome)
 	}
 	m.onTime = m.rungs.WithLabelValues("none")
 	for _, outcome := range []string{"ok", "failed"} {
@@ -149,7 +150,7 @@ func KafkaHook(reg prometheus.Registerer, client, tenant string) func() kgo.Hook
 	}
 }
 
-func (m *Metrics) item(outcome string) { m.items.WithLabelValues(outcome).Inc() }
+func (m *Metrics) item(outcome string) { m.items[outcome].Inc() }
 
 // late records by what a version was caught: its time and the instant up to which its user had been read
 // before, in milliseconds, 0 in the first window, where nothing is late.

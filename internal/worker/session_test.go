@@ -95,7 +95,7 @@ func (s *session) save(t *testing.T) {
 }
 
 func (c Config) count(outcome string) int {
-	return int(testutil.ToFloat64(c.Metrics.items.WithLabelValues(outcome)))
+	return int(testutil.ToFloat64(c.Metrics.items[outcome]))
 }
 
 // current says that a user has been read up to now.
