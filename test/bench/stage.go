@@ -219,19 +219,18 @@ func (s *stage) connector(ctx context.Context, t tenant, users []string, name, t
 		"KAFKA_BROKERS=" + strings.Join(s.brokers, ","), "KAFKA_TOPIC=" + topic, "KAFKA_TOPIC_PARTITIONS=" + strconv.Itoa(partitions),
 		"COMMIT_RECORDS=" + strconv.Itoa(commitRecords), "SCHEMA_REGISTRY_URL=" + s.registry.URL(),
 	}, settings...)
+	var admin string
+	var err error
 	if s.profile == "" {
 		cmd.Env = append(cmd.Env, "ADMIN_ADDRESS=none")
 	} else {
-		address, err := freeAddress()
-		if err != nil {
+		if admin, err = freeAddress(); err != nil {
 			return nil, err
 		}
-		cmd.Env = append(cmd.Env, "ADMIN_ADDRESS="+address, "ADMIN_PPROF=true")
-		time.AfterFunc(time.Second, func() { s.keepProfile(ctx, address, name) })
+		cmd.Env = append(cmd.Env, "ADMIN_ADDRESS="+admin, "ADMIN_PPROF=true")
 	}
 	l := &life{}
 	rebuilt := make(chan struct{}, 1)
-	var err error
 	l.process, err = child.Start(name, cmd, child.Stderr, s.log, func(line []byte) {
 		fmt.Fprintf(s.log, "%s\n", line)
 		var entry struct{ Msg string }
@@ -239,6 +238,9 @@ func (s *stage) connector(ctx context.Context, t tenant, users []string, name, t
 			return
 		}
 		l.began, l.base = time.Now(), usedBy(l.process.PID())
+		if s.profile != "" {
+			go s.keepProfile(ctx, admin, name)
+		}
 		rebuilt <- struct{}{}
 	})
 	if err != nil {
@@ -263,9 +265,9 @@ func freeAddress() (string, error) {
 	return l.Addr().String(), l.Close()
 }
 
-// keepProfile stores ten seconds of the connector's CPU profile.
+// keepProfile stores two seconds of the connector's CPU profile, from now on.
 func (s *stage) keepProfile(ctx context.Context, address, name string) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/debug/pprof/profile?seconds=10", nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/debug/pprof/profile?seconds=2", nil)
 	if err != nil {
 		return
 	}
