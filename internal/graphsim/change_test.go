@@ -234,7 +234,7 @@ func TestAccess_SharesOfUsers(t *testing.T) {
 
 func TestConfig_ErrorsAreNamedTogether(t *testing.T) {
 	err := Config{
-		Users: -1, MaxMembers: 1, Rate: -1, Edits: 11, Lateness: Lateness{Max: 25 * time.Hour}, Access: Access{Payment: "cash"},
+		Users: -1, MaxMembers: -1, Rate: -1, Edits: 11, Lateness: Lateness{Max: 25 * time.Hour}, Access: Access{Payment: "cash"},
 		Content: Content{HTML: 1.5}, Faults: EveryFault(0.5),
 	}.Validate()
 	if err == nil {

@@ -32,3 +32,12 @@ func TestModel_NoTwoChatsShareAnID(t *testing.T) {
 		}
 	}
 }
+
+func TestModel_EverybodyAlone(t *testing.T) {
+	m := newModel(Config{Users: 10, Chats: 40, MaxMembers: 1}.withDefaults(), 0)
+	for i, c := range m.chats {
+		if len(c.members) != 1 {
+			t.Errorf("chat %d has %d members", i, len(c.members))
+		}
+	}
+}

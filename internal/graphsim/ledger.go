@@ -19,8 +19,10 @@ type showing struct {
 	cut                bool  // the response was spoiled on its way; the client may not have got it
 	at                 int64 // Unix ns by Config.Now
 	to                 int64 // upper filter bound, Unix ms; 0 if there was none
-	// last is the number of the last reading in which the copy was shown. It is written by atomic access.
-	last uint32
+	// last is the number of the last reading in which the copy was shown, and missed when the first one before that began which
+	// lacked it, Unix ns by Config.Now, 0 if none did. They are written by atomic access.
+	last   uint32
+	missed int64
 }
 
 const ledgerChunk = 1 << 14
@@ -32,25 +34,41 @@ type ledger struct {
 	length int
 	// exposed holds every version that was shown to anybody, as message and seq.
 	exposed map[uint64]struct{}
-	// readings are those in which something shown before may be missing, in order; asked counts all there were.
-	readings []reading
-	asked    uint32
+	asked   uint32 // readings there were
 }
 
 // reading is a user's window being asked for from its beginning, or once more from a page on.
 type reading struct {
-	win          window
-	at           int64 // Unix ns by Config.Now
-	number, user uint32
+	win    window
+	at     int64 // Unix ns by Config.Now
+	number uint32
+}
+
+// holds tells whether a copy's time, in Unix ms, lies in the window.
+func (r reading) holds(modified int64) bool {
+	ticks := modified * ticksPerMilli
+	return r.win.from < ticks && ticks < r.win.to
 }
 
 // asked is what a user's folder was last asked for.
 type asked struct {
 	win    window
 	offset int
-	number uint32 // of that reading
-	news   bool   // a copy that was shown has been replaced since a reading was noted
-	widest int64  // the earliest lower bound among the readings noted since then
+	number uint32    // of that reading
+	news   bool      // a copy that was shown has been replaced since a reading was noted
+	widest int64     // the earliest lower bound among the readings noted since then
+	noted  []reading // those in which something shown before may be missing, in order
+}
+
+// missed is when the first reading after the one with a number began that should have shown a copy of this time, before the
+// present one; 0 if there was none.
+func (a *asked) missed(since uint32, modified int64) (at int64) {
+	for i := len(a.noted) - 1; i >= 0 && a.noted[i].number > since; i-- {
+		if r := a.noted[i]; r.number < a.number && r.holds(modified) {
+			at = r.at
+		}
+	}
+	return at
 }
 
 // ask takes a request down. If it is no next page of the one before it, a reading begins, and is noted if it may lack what was
@@ -68,7 +86,7 @@ func (l *ledger) ask(last *asked, req pageRequest, more bool, at int64) {
 		return
 	}
 	last.news, last.widest = false, req.win.from
-	l.readings = append(l.readings, reading{win: req.win, at: at, number: last.number, user: req.user})
+	last.noted = append(last.noted, reading{win: req.win, at: at, number: last.number})
 }
 
 // enter appends a showing and returns its place.
@@ -120,6 +138,9 @@ type Showing struct {
 	// a newer version had taken its place, or a change between two pages hid it. A client whose earlier response was lost, or that
 	// could not commit what it read, has had no second chance to see the version since then. Absent if it never was.
 	Again *time.Time `json:"again,omitempty"`
+	// Missed is when the first reading of such a window began that lacked the copy, although it was shown before and, unlike with
+	// Again, after. Who could not commit the earlier showing did not see the version until it was shown again.
+	Missed *time.Time `json:"missed,omitempty"`
 	// Time is the lastModifiedDateTime this user's copy has, in Unix ms, where it differs from the version's.
 	Time int64 `json:"time,omitempty"`
 }
@@ -145,13 +166,11 @@ func (s *Server) WriteLedger(w io.Writer) error {
 			newest[c.message] = max(newest[c.message], c.seq)
 		}
 	}
-	readings := m.ledger.readings
-	m.mu.Unlock()
-
-	byUser := make(map[uint32][]reading)
-	for _, r := range readings {
-		byUser[r.user] = append(byUser[r.user], r)
+	readings := make([][]reading, len(m.mailboxes))
+	for i := range m.mailboxes {
+		readings[i] = m.mailboxes[i].asked.noted
 	}
+	m.mu.Unlock()
 
 	order := make([]uint32, book.length)
 	for i := range order {
@@ -165,7 +184,7 @@ func (s *Server) WriteLedger(w io.Writer) error {
 		return cmp.Compare(x.seq, y.seq)
 	})
 
-	out := &ledgerWriter{w: bufio.NewWriterSize(w, 64<<10), server: s, readings: byUser}
+	out := &ledgerWriter{w: bufio.NewWriterSize(w, 64<<10), server: s, readings: readings}
 	for i := 0; i < len(order); {
 		first := book.entry(order[i])
 		end := i + 1
@@ -197,7 +216,7 @@ func (s *Server) WriteLedger(w io.Writer) error {
 type ledgerWriter struct {
 	w             *bufio.Writer
 	server        *Server
-	readings      map[uint32][]reading // of each user, in order
+	readings      [][]reading // of each user, in order
 	buffer, space []byte
 }
 
@@ -213,7 +232,7 @@ func (l *ledgerWriter) again(user uint32, shown []uint32, book *ledger, modified
 	all := l.readings[user]
 	from, _ := slices.BinarySearchFunc(all, last+1, func(r reading, number uint32) int { return cmp.Compare(r.number, number) })
 	for _, r := range all[from:] {
-		if ticks := modified * ticksPerMilli; r.win.from < ticks && ticks < r.win.to {
+		if r.holds(modified) {
 			return r, true
 		}
 	}
@@ -272,6 +291,11 @@ func (l *ledgerWriter) line(index, seq uint32, shown []uint32, book *ledger) err
 		if r, ok := l.again(s.user, shown, book, modified[i]); ok {
 			b = append(b, `,"again":"`...)
 			b = time.Unix(0, r.at).UTC().AppendFormat(b, time.RFC3339Nano)
+			b = append(b, '"')
+		}
+		if missed := atomic.LoadInt64(&s.missed); missed != 0 {
+			b = append(b, `,"missed":"`...)
+			b = time.Unix(0, missed).UTC().AppendFormat(b, time.RFC3339Nano)
 			b = append(b, '"')
 		}
 		b = append(b, '}')

@@ -349,23 +349,25 @@ func TestLedger_SaysWhenAShiftHidTheVersion(t *testing.T) {
 	if rest := c.readAll(first.link()); len(rest) != 0 {
 		t.Fatalf("%d items behind the one that left", len(rest))
 	}
-	again := func() *time.Time {
+	hidden := func() Showing {
 		t.Helper()
 		for _, line := range c.ledger() {
 			if line.ID != moved.ID {
-				return line.Shown[0].Again
+				return line.Shown[0]
 			}
 		}
 		t.Fatal("the hidden message is not in the ledger")
-		return nil
+		return Showing{}
 	}
-	if at := again(); at == nil || !at.Equal(shifted) {
-		t.Errorf("hidden at %v, want %v", at, shifted)
+	if s := hidden(); s.Again == nil || !s.Again.Equal(shifted) || s.Missed != nil {
+		t.Errorf("hidden at %v, missed at %v, want hidden at %v", s.Again, s.Missed, shifted)
 	}
-	c.clock.Add(time.Minute)
-	c.readAll(window)
-	if at := again(); at != nil {
-		t.Errorf("hidden at %v, although it was shown since", at)
+	for range 2 {
+		c.clock.Add(time.Minute)
+		c.readAll(window)
+		if s := hidden(); s.Again != nil || s.Missed == nil || !s.Missed.Equal(shifted) {
+			t.Errorf("hidden at %v, missed at %v; it was shown since, and want missed at %v", s.Again, s.Missed, shifted)
+		}
 	}
 }
 

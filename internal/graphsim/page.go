@@ -35,7 +35,13 @@ func (m *model) read(now int64, req pageRequest) page {
 		it.user, it.modified = req.user, c.modified
 		p.items = append(p.items, it)
 		if c.shown >= c.seq || req.cut && c.cut >= c.seq {
-			atomic.StoreUint32(&m.ledger.entry(c.entry).last, asked.number)
+			shown := m.ledger.entry(c.entry)
+			if shown.missed == 0 {
+				if at := asked.missed(shown.last, c.modified); at != 0 {
+					atomic.StoreInt64(&shown.missed, at)
+				}
+			}
+			atomic.StoreUint32(&shown.last, asked.number)
 			continue
 		}
 		if req.cut {

@@ -25,6 +25,8 @@ func TestRun_AMarkAheadOfItsRecords(t *testing.T) {
 		{name: "event times tell nothing", written: 2001, shown: to(alice, noon+1000)},
 		{name: "its response may not have come", written: 2001, shown: cutOff(to(alice, noon+1000)), ingest: true},
 		{name: "the window was read again without it", written: 2001, shown: replaced(to(alice, noon+1000), noon+1500), ingest: true},
+		{name: "a reading lacked it, and a later one showed it", written: 2001, shown: missed(to(alice, noon+1000), noon+1500), ingest: true},
+		{name: "a reading lacked it only after its mark", written: 2500, shown: missed(to(alice, noon+1000), noon+2200), ahead: 1, ingest: true},
 		{name: "a newer one took its place", written: 2001, shown: to(alice, noon+1000), newer: []showing{to(bob, noon+1500)}, ingest: true},
 		{name: "of a window that was read later", written: 2001, shown: to(alice, noon+2001), ingest: true},
 	} {

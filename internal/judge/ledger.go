@@ -45,6 +45,9 @@ type showing struct {
 	// again is when the window was first read again after the version had been replaced in it, Unix milliseconds; nothing if
 	// never.
 	again int64
+	// missed is when a window that holds the version was first read without it, though it was shown again later, Unix milliseconds;
+	// nothing if never.
+	missed int64
 }
 
 // bodyState says what the ledger knows of a version's body.
@@ -125,12 +128,13 @@ type ledgerLine struct {
 
 // ledgerShowing is one showing of a line.
 type ledgerShowing struct {
-	User  string     `json:"user"`
-	At    time.Time  `json:"at"`
-	To    int64      `json:"to"`
-	Cut   bool       `json:"cut"`
-	Time  *int64     `json:"time"` // this copy's, where it differs
-	Again *time.Time `json:"again"`
+	User   string     `json:"user"`
+	At     time.Time  `json:"at"`
+	To     int64      `json:"to"`
+	Cut    bool       `json:"cut"`
+	Time   *int64     `json:"time"` // this copy's, where it differs
+	Again  *time.Time `json:"again"`
+	Missed *time.Time `json:"missed"`
 }
 
 func newLedger() *ledger {
@@ -180,21 +184,25 @@ func (l *ledger) add(line *ledgerLine) error {
 		return err
 	}
 	for _, shown := range line.Shown {
-		again := int64(nothing)
-		if shown.Again != nil {
-			again = shown.Again.UnixMilli()
-		}
 		l.showings = append(l.showings, showing{
-			at:    shown.At.UnixMilli(),
-			to:    shown.To,
-			user:  l.user(shown.User),
-			next:  l.versions[at].showing,
-			cut:   shown.Cut,
-			again: again,
+			at:     shown.At.UnixMilli(),
+			to:     shown.To,
+			user:   l.user(shown.User),
+			next:   l.versions[at].showing,
+			cut:    shown.Cut,
+			again:  orNothing(shown.Again),
+			missed: orNothing(shown.Missed),
 		})
 		l.versions[at].showing = int32(len(l.showings) - 1)
 	}
 	return nil
+}
+
+func orNothing(at *time.Time) int64 {
+	if at == nil {
+		return nothing
+	}
+	return at.UnixMilli()
 }
 
 func (l *ledger) addBadItem(line *ledgerLine) (int32, error) {

@@ -112,11 +112,12 @@ func (v version) raw() string {
 
 // showing is a line's entry of one user.
 type showing struct {
-	User  string `json:"user"`
-	At    string `json:"at"`
-	To    int64  `json:"to"`
-	Cut   bool   `json:"cut,omitempty"`
-	Again string `json:"again,omitempty"`
+	User   string `json:"user"`
+	At     string `json:"at"`
+	To     int64  `json:"to"`
+	Cut    bool   `json:"cut,omitempty"`
+	Again  string `json:"again,omitempty"`
+	Missed string `json:"missed,omitempty"`
 }
 
 // to shows a version to a user at a time, in a window that ends where the response was asked for.
@@ -127,6 +128,12 @@ func to(user string, at int64) showing {
 // replaced says when the window was read again, without the version.
 func replaced(s showing, again int64) showing {
 	s.Again = stamp(again)
+	return s
+}
+
+// missed says when the window was read without the version, which was shown again later.
+func missed(s showing, at int64) showing {
+	s.Missed = stamp(at)
 	return s
 }
 

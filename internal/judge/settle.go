@@ -33,13 +33,17 @@ func settle(config *Config, ledger *ledger, positions *positions, verdict *Verdi
 	}
 }
 
-// ahead finds a window that was committed before a version that it showed was written.
+// ahead finds a window that was committed before a version that it showed was written. A commit since a reading that lacked the
+// version may be that reading's: the process that saw it before may have died with what it had read.
 func ahead(ledger *ledger, positions *positions, verdict *Verdict, at int32) {
 	v := &ledger.versions[at]
 	for s := v.showing; s != none; s = ledger.showings[s].next {
 		showing := ledger.showings[s]
 		user := ledger.users[showing.user]
 		commit, ok := positions.committed(user, showing, v.time)
+		if showing.missed != nothing && commit >= showing.missed {
+			continue
+		}
 		if ok && !showing.cut && commit < v.written && newerShown(ledger, at, commit, true) == none {
 			verdict.find(Ahead, "%s: written at %s, after the position of user %s that was stored at %s",
 				ledger.name(at), clock(v.written), user, clock(commit))

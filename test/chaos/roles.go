@@ -37,6 +37,10 @@ const (
 	pollInterval = "1s"
 )
 
+// earlyEnd is how often a page lacks its link although there are more, which no client can know. What becomes visible at the last
+// moment is read no more than twice, and nobody is shown what both readings lack: at four times this rate one of a million versions.
+const earlyEnd = 0.0005
+
 func (p graphPlan) config() graphsim.Config {
 	cfg := graphsim.Defaults()
 	cfg.Seed, cfg.Users, cfg.Chats, cfg.Rate, cfg.Dir = p.Seed, p.Users, p.Chats, p.Rate, p.Dir
@@ -49,7 +53,7 @@ func (p graphPlan) config() graphsim.Config {
 	cfg.Faults.ThrottleInteger, cfg.Faults.ThrottleFraction, cfg.Faults.ThrottleDate, cfg.Faults.ThrottleSilent = 0.0003, 0.0003, 0.0003, 0.0003
 	cfg.Faults.TokenThrottle, cfg.Faults.Revoke = 0.02, 0.0005
 	cfg.Faults.RetryAfter, cfg.Faults.SlowFor = time.Second, 500*time.Millisecond
-	cfg.Quirks = graphsim.Quirks{EmptyPage: 0.02, ShortPage: 0.02, Duplicates: 0.02, EarlyEnd: 0.002, StaleToken: 0.01, NullLink: 0.25, BareLink: 0.1,
+	cfg.Quirks = graphsim.Quirks{EmptyPage: 0.02, ShortPage: 0.02, Duplicates: 0.02, EarlyEnd: earlyEnd, StaleToken: 0.01, NullLink: 0.25, BareLink: 0.1,
 		SkipLink: 0.1, TimeSkew: 0.02, DateJitter: 0.02, ErrorForm: 0.3, DeletedEmpty: 0.3}
 	return cfg
 }
