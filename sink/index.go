@@ -13,6 +13,7 @@ import (
 // horizon reaches. It is not safe for concurrent use.
 type Index struct {
 	tenant  string
+	source  string // of the tenant's records
 	seeds   [2]maphash.Seed
 	entries table
 	odd     map[Key]string // etags that are no plain decimal, which an entry cannot hold
@@ -45,6 +46,7 @@ const (
 func NewIndex(tenant string, most int) *Index {
 	return &Index{
 		tenant: tenant,
+		source: transform.Source(tenant),
 		seeds:  [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()},
 		odd:    make(map[Key]string),
 		most:   most,
@@ -79,6 +81,11 @@ func (x *Index) Check(k Key, v transform.Version) Verdict {
 	if !ok {
 		return New
 	}
+	return x.compare(k, e, v)
+}
+
+// compare compares a version with the one that stands at its key.
+func (x *Index) compare(k Key, e entry, v transform.Version) Verdict {
 	etag, odd := x.odd[k]
 	if number, ok := plain(v); ok && !odd && number == e.etag {
 		return Seen // as nearly always, and without a text made of the number
@@ -99,10 +106,11 @@ func (x *Index) Check(k Key, v transform.Version) Verdict {
 // Put records that a version was written. Only a strictly newer one may be put (invariant 3); any
 // other is left out, which is what reading a topic back needs.
 func (x *Index) Put(k Key, v transform.Version) {
-	if x.Check(k, v) != New {
+	e, known := x.entries.get(k)
+	if known && x.compare(k, e, v) != New {
 		return
 	}
-	if _, known := x.entries.get(k); !known && x.entries.count >= x.most {
+	if !known && x.entries.count >= x.most {
 		x.evict()
 	}
 	number, ok := plain(v)

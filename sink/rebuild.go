@@ -49,32 +49,32 @@ func Rebuild(ctx context.Context, client []kgo.Opt, t Topics, x *Index, since ti
 // restore puts one record back into the index, and reports false for one that this tenant's connector
 // did not write.
 func (x *Index) restore(r *kgo.Record, letter bool) bool {
-	var source, eventID, subject, eventTime, name string
+	var source, eventID, subject, eventTime, name []byte
 	for _, h := range r.Headers {
 		switch h.Key {
 		case transform.HeaderSource:
-			source = string(h.Value)
+			source = h.Value
 		case transform.HeaderID:
-			eventID = string(h.Value)
+			eventID = h.Value
 		case transform.HeaderSubject:
-			subject = string(h.Value)
+			subject = h.Value
 		case transform.HeaderTime:
-			eventTime = string(h.Value)
+			eventTime = h.Value
 		case LetterName:
-			name = string(h.Value)
+			name = h.Value
 		}
 	}
-	if transform.TenantOf(source) != x.tenant {
+	if string(source) != x.source {
 		return false
 	}
-	if letter && eventID == "" {
-		if name == "" {
+	if letter && len(eventID) == 0 {
+		if len(name) == 0 {
 			return false
 		}
-		x.PutLetter(name, r.Timestamp)
+		x.PutLetter(string(name), r.Timestamp)
 		return true
 	}
-	id, err := transform.IdentityFromHeaders(r.Key, eventID, subject, eventTime)
+	id, err := transform.IdentityFromHeaders(r.Key, string(eventID), subject, eventTime)
 	if err != nil {
 		return false
 	}

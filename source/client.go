@@ -20,6 +20,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cenkalti/backoff/v4"
@@ -41,6 +42,7 @@ type Client struct {
 	userAgent string
 	metrics   *Metrics
 	clock     graphClock
+	usual     atomic.Int64 // size of a body, in bytes
 
 	mu        sync.Mutex
 	throttled *backoff.ExponentialBackOff // for a throttling response without Retry-After
@@ -242,7 +244,7 @@ func (c *Client) once(ctx context.Context, u *url.URL, token string, k kind) ([]
 	if date, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
 		c.clock.observe(date, received)
 	}
-	body, err := readBody(resp)
+	body, err := c.readBody(resp)
 	c.metrics.seconds(time.Since(sent))
 	if resp.StatusCode != http.StatusOK {
 		return nil, resp.Header, responseError(resp, body, received)
@@ -268,12 +270,17 @@ func (c *Client) lastLook(ctx context.Context) *httptrace.ClientTrace {
 	}}
 }
 
-func readBody(resp *http.Response) ([]byte, error) {
-	var b bytes.Buffer
-	if n := resp.ContentLength; n > 0 && n <= maxBody {
-		b.Grow(int(n) + bytes.MinRead)
+// readBody reads a body into memory of its size: the one that is told or, as HTTP/2 servers that stream tell none, that of the
+// pages before it.
+func (c *Client) readBody(resp *http.Response) ([]byte, error) {
+	expected := resp.ContentLength
+	if expected < 0 {
+		expected = c.usual.Load()
 	}
+	var b bytes.Buffer
+	b.Grow(int(min(expected, maxBody)) + bytes.MinRead)
 	_, err := b.ReadFrom(io.LimitReader(resp.Body, maxBody+1))
+	c.usual.Store(max(int64(b.Len()), c.usual.Load()*15/16)) // the largest of late, more or less: who comes second may lose
 	return b.Bytes(), err
 }
 

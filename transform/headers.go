@@ -86,10 +86,10 @@ func Headers(tenant string, id Identity, eventType, contentType string) []Header
 // IdentityFromHeaders derives the identity of a record that stands in the topic from its key (the
 // chatId) and three headers; it gives back exactly what Identify gave for the item, also when a part
 // of ce_id holds a slash, because key and subject say where the parts end (invariants 3, 5).
-func IdentityFromHeaders(key []byte, eventID, subject, eventTime string) (Identity, error) {
+func IdentityFromHeaders(key []byte, eventID string, subject, eventTime []byte) (Identity, error) {
 	chat, rest := cut(eventID, len(key))
 	id, etag := cut(rest, len(subject))
-	if chat == "" || chat != string(key) || id == "" || id != subject || etag == "" {
+	if chat == "" || chat != string(key) || id == "" || id != string(subject) || etag == "" {
 		return Identity{}, fmt.Errorf("%w: ce_id is not key/ce_subject/etag", ErrForeignRecord)
 	}
 	t, ok := parseInstant(eventTime)
@@ -97,8 +97,9 @@ func IdentityFromHeaders(key []byte, eventID, subject, eventTime string) (Identi
 		return Identity{}, fmt.Errorf("%w: ce_time is no time", ErrForeignRecord)
 	}
 	return Identity{
-		ChatID:  chat, // a part of ce_id, so that a million records read back need no copy of their keys
-		ID:      subject,
+		// Parts of ce_id, so that a million records read back need no copy of their keys.
+		ChatID:  chat,
+		ID:      id,
 		Version: Version{Time: t.millis(), ETag: etag},
 	}, nil
 }

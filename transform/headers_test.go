@@ -14,7 +14,7 @@ func fromHeaders(key string, headers []Header) (Identity, error) {
 	for _, header := range headers {
 		values[header.Key] = string(header.Value)
 	}
-	return IdentityFromHeaders([]byte(key), values[HeaderID], values[HeaderSubject], values[HeaderTime])
+	return IdentityFromHeaders([]byte(key), values[HeaderID], []byte(values[HeaderSubject]), []byte(values[HeaderTime]))
 }
 
 func TestHeaders(t *testing.T) {
@@ -83,7 +83,7 @@ func TestIdentityFromHeaders_RefusesForeignRecords(t *testing.T) {
 		{"c", "c//2", "", when},
 		{"longer than the whole id", "c/1/2", "1", when},
 	} {
-		if id, err := IdentityFromHeaders([]byte(record.key), record.id, record.subject, record.time); !errors.Is(err, ErrForeignRecord) {
+		if id, err := IdentityFromHeaders([]byte(record.key), record.id, []byte(record.subject), []byte(record.time)); !errors.Is(err, ErrForeignRecord) {
 			t.Errorf("%v was taken for %v, %v", record, id, err)
 		}
 	}

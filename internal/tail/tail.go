@@ -102,21 +102,23 @@ func Read(ctx context.Context, cfg Config, each func(*kgo.Record) error) (record
 			return records, fmt.Errorf("tail: read %s partition %d: %w", e.Topic, e.Partition, e.Err)
 		}
 		moved := false
-		fetches.EachRecord(func(r *kgo.Record) {
-			p := partition{r.Topic, r.Partition}
+		fetches.EachPartition(func(fetched kgo.FetchTopicPartition) {
+			p := partition{fetched.Topic, fetched.Partition}
 			end, ok := until[p]
-			if !ok || err != nil {
+			if !ok || len(fetched.Records) == 0 {
 				return
 			}
 			moved = true
-			if r.Offset < end && !r.Attrs.IsControl() {
-				records++
-				err = each(r)
+			for _, r := range fetched.Records {
+				if err == nil && r.Offset < end && !r.Attrs.IsControl() {
+					records++
+					err = each(r)
+				}
 			}
-			next[p] = r.Offset + 1
-			if r.Offset+1 >= end {
+			next[p] = fetched.Records[len(fetched.Records)-1].Offset + 1
+			if next[p] >= end {
 				delete(until, p)
-				cl.PauseFetchPartitions(map[string][]int32{r.Topic: {r.Partition}})
+				cl.PauseFetchPartitions(map[string][]int32{p.topic: {p.id}})
 			}
 		})
 		if err != nil {

@@ -18,6 +18,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/time/rate"
 
 	"github.com/teams-kafka/connector/internal/embedded"
 	"github.com/teams-kafka/connector/internal/graphsim"
@@ -154,7 +155,7 @@ func used() time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// readFloor reads all pages of all users as the connector does, with its HTTP client, and throws them away.
+// readFloor reads all pages of all users as the connector does, with its HTTP client and at its pace, and throws them away.
 func readFloor(ctx context.Context, p plan, start func()) (cost, error) {
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(p.Tenant.CA)
@@ -170,6 +171,7 @@ func readFloor(ctx context.Context, p plan, start func()) (cost, error) {
 	}
 	close(users)
 	readers := make([]reader, p.InFlight)
+	pace := rate.NewLimiter(requestRate, 1)
 	start()
 	group, ctx := errgroup.WithContext(ctx)
 	for i := range readers {
@@ -178,9 +180,14 @@ func readFloor(ctx context.Context, p plan, start func()) (cost, error) {
 		group.Go(func() error {
 			for user := range users {
 				for link := links.MessagesURL(user, p.From, p.To, p.PageSize, source.Query{}); link != ""; {
-					if link, err = r.page(ctx, link); err != nil {
+					if err := pace.Wait(ctx); err != nil {
 						return err
 					}
+					next, err := r.page(ctx, link)
+					if err != nil {
+						return err
+					}
+					link = next
 				}
 			}
 			return nil

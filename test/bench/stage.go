@@ -28,6 +28,7 @@ import (
 // The connector's settings that the floors share.
 const (
 	inFlight      = 64
+	requestRate   = 1000 // a second, the most that SOURCE_RATE takes
 	commitRecords = 10_000
 	partitions    = 6
 )
@@ -211,11 +212,11 @@ func (s *stage) connector(ctx context.Context, t tenant, users []string, name, t
 	}
 	cmd := exec.Command(s.binary, "run")
 	cmd.Env = append([]string{
-		"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"),
+		"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "GOGC=" + os.Getenv("GOGC"),
 		"CONNECTOR_NAME=" + name, "GRAPH_ENDPOINT=" + t.URL, "GRAPH_CA_FILE=" + ca,
 		"AZURE_AUTHORITY_HOST=" + t.Authority, "AZURE_TENANT_ID=" + t.TenantID,
 		"AZURE_CLIENT_ID=" + t.ClientID, "AZURE_CLIENT_SECRET=" + t.ClientSecret,
-		"SOURCE_USERS_FILE=" + list, "SOURCE_RATE=1000", "SOURCE_PAGE_SIZE=" + strconv.Itoa(s.pageSize), "SOURCE_IN_FLIGHT=" + strconv.Itoa(inFlight),
+		"SOURCE_USERS_FILE=" + list, "SOURCE_RATE=" + strconv.Itoa(requestRate), "SOURCE_PAGE_SIZE=" + strconv.Itoa(s.pageSize), "SOURCE_IN_FLIGHT=" + strconv.Itoa(inFlight),
 		"KAFKA_BROKERS=" + strings.Join(s.brokers, ","), "KAFKA_TOPIC=" + topic, "KAFKA_TOPIC_PARTITIONS=" + strconv.Itoa(partitions),
 		"COMMIT_RECORDS=" + strconv.Itoa(commitRecords), "SCHEMA_REGISTRY_URL=" + s.registry.URL(),
 	}, settings...)
@@ -265,9 +266,9 @@ func freeAddress() (string, error) {
 	return l.Addr().String(), l.Close()
 }
 
-// keepProfile stores two seconds of the connector's CPU profile, from now on.
+// keepProfile stores three seconds of the connector's CPU profile, from now on.
 func (s *stage) keepProfile(ctx context.Context, address, name string) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/debug/pprof/profile?seconds=2", nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/debug/pprof/profile?seconds=3", nil)
 	if err != nil {
 		return
 	}
