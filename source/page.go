@@ -2,10 +2,10 @@ package source
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
-	"io"
 
-	"github.com/go-json-experiment/json/jsontext"
+	"github.com/teams-kafka/connector/internal/jsonscan"
 )
 
 // Page is one response of a collection, cut into its items but not decoded.
@@ -16,74 +16,55 @@ type Page struct {
 	NextLink string
 }
 
-var errPage = errors.New("not a page: it is no JSON object with an array named value")
+var (
+	errPage = errors.New("not a page: it is no JSON object with an array named value")
+	errLink = errors.New("not a page: @odata.nextLink is no text")
+	errTail = errors.New("not a page: something follows the JSON object")
+)
 
 // ParsePage cuts a response body into items. It checks that the whole body is well-formed JSON, so that
 // a truncated one is never taken for a short page, and is lenient about what stands inside an item:
 // that is judged item by item, later. An error's text holds nothing of the body.
 func ParsePage(body []byte) (Page, error) {
 	var page Page
-	var found bool
-	scan := jsontext.NewDecoder(bytes.NewBuffer(body),
-		jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
-	if scan.PeekKind() != '{' {
-		return Page{}, errPage
-	}
-	if _, err := scan.ReadToken(); err != nil {
-		return Page{}, errPage
-	}
-	for scan.PeekKind() != '}' {
-		name, err := scan.ReadToken()
-		if err != nil {
-			return Page{}, errPage
-		}
-		switch name.String() {
+	var link []byte
+	end, ok := jsonscan.Object(body, jsonscan.Space(body, 0), func(name []byte, at int) (end int, ok bool) {
+		switch unquoted(name) {
 		case "value":
-			if found || scan.PeekKind() != '[' {
-				return Page{}, errPage
+			if page.Items != nil {
+				return at, false
 			}
-			found = true
-			if page.Items, err = readItems(scan, body); err != nil {
-				return Page{}, errPage
-			}
+			page.Items = make([][]byte, 0, 64)
+			return jsonscan.Array(body, at, func(at int) (int, bool) {
+				end, ok := jsonscan.Value(body, at)
+				page.Items = append(page.Items, body[at:end:end])
+				return end, ok
+			})
 		case "@odata.nextLink":
-			token, err := scan.ReadToken()
-			switch {
-			case err != nil:
-				return Page{}, errPage
-			case token.Kind() == '"':
-				page.NextLink = token.String()
-			case token.Kind() != 'n':
-				return Page{}, errors.New("not a page: @odata.nextLink is no text")
-			}
+			end, ok = jsonscan.Value(body, at)
+			link = body[at:end]
+			return end, ok
 		default:
-			if err := scan.SkipValue(); err != nil {
-				return Page{}, errPage
-			}
+			return jsonscan.Value(body, at)
 		}
-	}
-	if _, err := scan.ReadToken(); err != nil || !found {
+	})
+	if !ok || page.Items == nil {
 		return Page{}, errPage
 	}
-	if _, err := scan.ReadToken(); !errors.Is(err, io.EOF) {
-		return Page{}, errors.New("not a page: something follows the JSON object")
+	if jsonscan.Space(body, end) < len(body) {
+		return Page{}, errTail
+	}
+	if link != nil && json.Unmarshal(link, &page.NextLink) != nil {
+		return Page{}, errLink
 	}
 	return page, nil
 }
 
-func readItems(scan *jsontext.Decoder, body []byte) ([][]byte, error) {
-	if _, err := scan.ReadToken(); err != nil {
-		return nil, err
+// unquoted is what a name in its quotes says.
+func unquoted(name []byte) (text string) {
+	if bytes.IndexByte(name, '\\') < 0 {
+		return string(name[1 : len(name)-1])
 	}
-	items := make([][]byte, 0, 64)
-	for scan.PeekKind() != ']' {
-		value, err := scan.ReadValue()
-		if err != nil {
-			return nil, err
-		}
-		end := scan.InputOffset()
-		items = append(items, body[end-int64(len(value)):end:end])
-	}
-	_, err := scan.ReadToken()
-	return items, err
+	_ = json.Unmarshal(name, &text) // it is a string
+	return text
 }

@@ -2,12 +2,12 @@ package transform
 
 import (
 	"bytes"
-	"encoding/binary"
-	"math/bits"
 	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/teams-kafka/connector/internal/jsonscan"
 )
 
 // cursor reads the JSON text of one item from front to back. It exists because reading JSON is the
@@ -54,113 +54,21 @@ func (c *cursor) take(b byte) bool {
 }
 
 // literal reads null, true or false.
-func (c *cursor) literal(word string) bool {
-	end := c.at + len(word)
-	if end > len(c.data) || string(c.data[c.at:end]) != word {
-		return false
-	}
-	c.at = end
-	return true
-}
-
-const (
-	ones  = 0x0101010101010101
-	highs = 0x8080808080808080
-)
-
-// special has the lowest bit set that belongs to the first byte of w, in little endian order, that
-// is a quote, a backslash or a control character; bits above it mean nothing. It is 0 if there is no
-// such byte.
-func special(w uint64) uint64 {
-	quote := w ^ ones*'"'
-	backslash := w ^ ones*'\\'
-	return ((quote-ones)&^quote | (backslash-ones)&^backslash | (w-ones*0x20)&^w) & highs
+func (c *cursor) literal(word string) (ok bool) {
+	c.at, ok = jsonscan.Literal(c.data, c.at, word)
+	return ok
 }
 
 // quoted reads a string, from quote to quote. inside lies between the quotes, and is the string itself
 // if it is plain; otherwise it has escapes, which are well-formed.
 func (c *cursor) quoted() (inside span, plain, ok bool) {
-	data, i := c.data, c.at
-	if i >= len(data) || data[i] != '"' {
+	end, plain, ascii, ok := jsonscan.Text(c.data, c.at)
+	if !ok {
 		return span{}, false, false
 	}
-	i++
-	from := i
-	plain = true
-	var high uint64 // its high bits tell whether there was a byte beyond ASCII
-	for {
-		if i+8 <= len(data) {
-			w := binary.LittleEndian.Uint64(data[i:])
-			found := special(w)
-			high |= w
-			if found == 0 {
-				i += 8
-				continue
-			}
-			i += bits.TrailingZeros64(found) / 8
-		} else {
-			for i < len(data) && data[i] != '"' && data[i] != '\\' && data[i] >= 0x20 {
-				high |= uint64(data[i])
-				i++
-			}
-			if i >= len(data) {
-				return span{}, false, false
-			}
-		}
-		switch data[i] {
-		case '"':
-			c.at = i + 1
-			inside = span{from, i}
-			return inside, plain, high&highs == 0 || utf8.Valid(data[from:i])
-		case '\\':
-			plain = false
-			n := escapeLength(data[i:])
-			if n == 0 {
-				return span{}, false, false
-			}
-			i += n
-		default:
-			return span{}, false, false
-		}
-	}
-}
-
-// escapeLength returns the length of the escape that s begins with, 0 if it is malformed.
-func escapeLength(s []byte) int {
-	if len(s) < 2 {
-		return 0
-	}
-	switch s[1] {
-	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
-		return 2
-	case 'u':
-		if _, ok := codeUnit(s); ok {
-			return 6
-		}
-	}
-	return 0
-}
-
-// codeUnit reads the four digits of the escape \uXXXX that s begins with.
-func codeUnit(s []byte) (rune, bool) {
-	if len(s) < 6 {
-		return 0, false
-	}
-	var r rune
-	for _, b := range s[2:6] {
-		switch {
-		case b >= '0' && b <= '9':
-			b -= '0'
-		case b >= 'a' && b <= 'f':
-			b -= 'a' - 10
-		case b >= 'A' && b <= 'F':
-			b -= 'A' - 10
-		default:
-			return 0, false
-		}
-		r = r<<4 | rune(b)
-	}
-	return r, true
+	inside = span{c.at + 1, end - 1}
+	c.at = end
+	return inside, plain, ascii || utf8.Valid(c.data[inside.from:inside.to])
 }
 
 // appendUnescaped appends what lies inside a string whose escapes are well-formed. It is not ok if
@@ -199,56 +107,18 @@ func unescape(s []byte) (r rune, length int) {
 	default: // a quote, a backslash or a slash
 		return rune(s[1]), 2
 	}
-	r, _ = codeUnit(s)
+	r, _ = jsonscan.CodeUnit(s)
 	if !utf16.IsSurrogate(r) {
 		return r, 6
 	}
 	if s = s[6:]; len(s) < 6 || s[0] != '\\' || s[1] != 'u' {
 		return -1, 0
 	}
-	low, _ := codeUnit(s)
+	low, _ := jsonscan.CodeUnit(s)
 	if r = utf16.DecodeRune(r, low); r == utf8.RuneError {
 		return -1, 0
 	}
 	return r, 12
-}
-
-// number reads a number.
-func (c *cursor) number() (span, bool) {
-	from := c.at
-	c.digit('-')
-	if !c.digit('0') && !c.digits() {
-		return span{}, false
-	}
-	if c.digit('.') && !c.digits() {
-		return span{}, false
-	}
-	if c.digit('e') || c.digit('E') {
-		if !c.digit('+') {
-			c.digit('-')
-		}
-		if !c.digits() {
-			return span{}, false
-		}
-	}
-	return span{from, c.at}, true
-}
-
-// digit reads the byte b of a number, if it is there.
-func (c *cursor) digit(b byte) bool {
-	if c.at >= len(c.data) || c.data[c.at] != b {
-		return false
-	}
-	c.at++
-	return true
-}
-
-func (c *cursor) digits() bool {
-	from := c.at
-	for c.at < len(c.data) && c.data[c.at] >= '0' && c.data[c.at] <= '9' {
-		c.at++
-	}
-	return c.at > from
 }
 
 // value reads any value, strictly.
@@ -277,7 +147,9 @@ func (c *cursor) value() (span, bool) {
 		ok = err == nil && utf8.Valid(value)
 		c.at = whole.to
 	default:
-		whole, ok = c.number()
+		from := c.at
+		c.at, ok = jsonscan.Number(c.data, c.at)
+		whole = span{from, c.at}
 	}
 	return whole, ok
 }
