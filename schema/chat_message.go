@@ -2,6 +2,8 @@
 
 package schema
 
+import "github.com/hamba/avro/v2"
+
 // Fingerprint is the CRC-64-AVRO fingerprint of the schema's Parsing Canonical Form, which identifies
 // the schema where there is no registry.
 const Fingerprint uint64 = 0x9cd02f310b38abd7
@@ -20,6 +22,14 @@ type TeamworkUserIdentity struct {
 	TenantID *string `avro:"tenantId"`
 }
 
+func (r *TeamworkUserIdentity) write(w *avro.Writer) {
+	writeText(w, r.OdataType)
+	writeText(w, r.ID)
+	writeText(w, r.DisplayName)
+	writeText(w, r.UserIdentityType)
+	writeText(w, r.TenantID)
+}
+
 // TeamworkApplicationIdentity: An application, bot or webhook. Graph declares the type as identity and sends teamworkApplicationIdentity.
 type TeamworkApplicationIdentity struct {
 	// @odata.type, where Graph gives it.
@@ -34,6 +44,14 @@ type TeamworkApplicationIdentity struct {
 	TenantID *string `avro:"tenantId"`
 }
 
+func (r *TeamworkApplicationIdentity) write(w *avro.Writer) {
+	writeText(w, r.OdataType)
+	writeText(w, r.ID)
+	writeText(w, r.DisplayName)
+	writeText(w, r.ApplicationIdentityType)
+	writeText(w, r.TenantID)
+}
+
 // Identity: An identity of no further kind: a device or a tag.
 type Identity struct {
 	// @odata.type, where Graph gives it.
@@ -44,6 +62,13 @@ type Identity struct {
 	DisplayName *string `avro:"displayName"`
 	// Entra tenant, where Graph gives it. Not part of the declared type.
 	TenantID *string `avro:"tenantId"`
+}
+
+func (r *Identity) write(w *avro.Writer) {
+	writeText(w, r.OdataType)
+	writeText(w, r.ID)
+	writeText(w, r.DisplayName)
+	writeText(w, r.TenantID)
 }
 
 // TeamworkConversationIdentity: A team, channel or chat that is mentioned as a whole.
@@ -58,6 +83,14 @@ type TeamworkConversationIdentity struct {
 	ConversationIdentityType *string `avro:"conversationIdentityType"`
 	// Entra tenant, where Graph gives it. Not part of the declared type.
 	TenantID *string `avro:"tenantId"`
+}
+
+func (r *TeamworkConversationIdentity) write(w *avro.Writer) {
+	writeText(w, r.OdataType)
+	writeText(w, r.ID)
+	writeText(w, r.DisplayName)
+	writeText(w, r.ConversationIdentityType)
+	writeText(w, r.TenantID)
 }
 
 // IdentitySet: Who it was. As a rule exactly one member is set. Stands for identitySet and the types derived from it.
@@ -76,6 +109,15 @@ type IdentitySet struct {
 	Tag *Identity `avro:"tag"`
 }
 
+func (r *IdentitySet) write(w *avro.Writer) {
+	writeText(w, r.OdataType)
+	writeRecord(w, r.User)
+	writeRecord(w, r.Application)
+	writeRecord(w, r.Device)
+	writeRecord(w, r.Conversation)
+	writeRecord(w, r.Tag)
+}
+
 // ItemBody: The text of a message.
 type ItemBody struct {
 	// How content is written: text or html.
@@ -84,12 +126,22 @@ type ItemBody struct {
 	Content *string `avro:"content"`
 }
 
+func (r *ItemBody) write(w *avro.Writer) {
+	writeText(w, r.ContentType)
+	writeText(w, r.Content)
+}
+
 // ChannelIdentity: The channel a message stands in.
 type ChannelIdentity struct {
 	// Identifier of the team.
 	TeamID *string `avro:"teamId"`
 	// Identifier of the channel.
 	ChannelID *string `avro:"channelId"`
+}
+
+func (r *ChannelIdentity) write(w *avro.Writer) {
+	writeText(w, r.TeamID)
+	writeText(w, r.ChannelID)
 }
 
 // ChatMessageAttachment: Something attached to a message: a file, a card, a quoted message, a meeting, a tab.
@@ -110,6 +162,16 @@ type ChatMessageAttachment struct {
 	TeamsAppID *string `avro:"teamsAppId"`
 }
 
+func (r *ChatMessageAttachment) write(w *avro.Writer) {
+	writeText(w, r.ID)
+	writeText(w, r.ContentType)
+	writeText(w, r.ContentURL)
+	writeText(w, r.Content)
+	writeText(w, r.Name)
+	writeText(w, r.ThumbnailURL)
+	writeText(w, r.TeamsAppID)
+}
+
 // ChatMessageMention: Someone or something mentioned in the body.
 type ChatMessageMention struct {
 	// Number of the mention, which an <at id> element of the body names.
@@ -118,6 +180,12 @@ type ChatMessageMention struct {
 	MentionText *string `avro:"mentionText"`
 	// Who or what is mentioned.
 	Mentioned *IdentitySet `avro:"mentioned"`
+}
+
+func (r *ChatMessageMention) write(w *avro.Writer) {
+	writeInt(w, r.ID)
+	writeText(w, r.MentionText)
+	writeRecord(w, r.Mentioned)
 }
 
 // ChatMessageReaction: A reaction to a message.
@@ -134,6 +202,14 @@ type ChatMessageReaction struct {
 	User *IdentitySet `avro:"user"`
 }
 
+func (r *ChatMessageReaction) write(w *avro.Writer) {
+	writeText(w, r.ReactionType)
+	writeText(w, r.DisplayName)
+	writeText(w, r.ReactionContentURL)
+	writeLong(w, r.CreatedDateTime)
+	writeRecord(w, r.User)
+}
+
 // ChatMessageHistoryItem: One entry of a message's history of changes.
 type ChatMessageHistoryItem struct {
 	// When the change was made.
@@ -144,6 +220,12 @@ type ChatMessageHistoryItem struct {
 	Reaction *ChatMessageReaction `avro:"reaction"`
 }
 
+func (r *ChatMessageHistoryItem) write(w *avro.Writer) {
+	writeLong(w, r.ModifiedDateTime)
+	writeText(w, r.Actions)
+	writeRecord(w, r.Reaction)
+}
+
 // ChatMessagePolicyViolationPolicyTip: What the sender is told about a policy violation.
 type ChatMessagePolicyViolationPolicyTip struct {
 	// Explanation shown to the sender.
@@ -152,6 +234,12 @@ type ChatMessagePolicyViolationPolicyTip struct {
 	ComplianceURL *string `avro:"complianceUrl"`
 	// The conditions that matched, in words.
 	MatchedConditionDescriptions []string `avro:"matchedConditionDescriptions"`
+}
+
+func (r *ChatMessagePolicyViolationPolicyTip) write(w *avro.Writer) {
+	writeText(w, r.GeneralText)
+	writeText(w, r.ComplianceURL)
+	writeTexts(w, r.MatchedConditionDescriptions)
 }
 
 // ChatMessagePolicyViolation: What data loss prevention did to a message.
@@ -168,10 +256,22 @@ type ChatMessagePolicyViolation struct {
 	VerdictDetails *string `avro:"verdictDetails"`
 }
 
+func (r *ChatMessagePolicyViolation) write(w *avro.Writer) {
+	writeText(w, r.DlpAction)
+	writeText(w, r.JustificationText)
+	writeRecord(w, r.PolicyTip)
+	writeText(w, r.UserAction)
+	writeText(w, r.VerdictDetails)
+}
+
 // CallParticipantInfo: Someone who took part in a call.
 type CallParticipantInfo struct {
 	// Who took part.
 	Participant *IdentitySet `avro:"participant"`
+}
+
+func (r *CallParticipantInfo) write(w *avro.Writer) {
+	writeRecord(w, r.Participant)
 }
 
 // EventMessageDetail: What a system message tells. One flat record for all types derived from eventMessageDetail: odataType says which one it is, and the fields of the others are null.
@@ -242,6 +342,41 @@ type EventMessageDetail struct {
 	TeamsAppDisplayName *string `avro:"teamsAppDisplayName"`
 }
 
+func (r *EventMessageDetail) write(w *avro.Writer) {
+	writeText(w, r.OdataType)
+	writeRecord(w, r.Initiator)
+	writeText(w, r.CallID)
+	writeText(w, r.CallEventType)
+	writeText(w, r.CallDuration)
+	writeLong(w, r.CallDurationMillis)
+	writeRecords(w, r.CallParticipants)
+	writeText(w, r.CallRecordingDisplayName)
+	writeText(w, r.CallRecordingDuration)
+	writeLong(w, r.CallRecordingDurationMillis)
+	writeText(w, r.CallRecordingStatus)
+	writeText(w, r.CallRecordingURL)
+	writeText(w, r.CallTranscriptICalUID)
+	writeRecord(w, r.MeetingOrganizer)
+	writeBoolean(w, r.MeetingChatEnabled)
+	writeText(w, r.MeetingChatID)
+	writeText(w, r.ChatID)
+	writeText(w, r.ChatDisplayName)
+	writeRecords(w, r.Members)
+	writeLong(w, r.VisibleHistoryStartDateTime)
+	writeTexts(w, r.ConversationMemberRoles)
+	writeRecord(w, r.ConversationMemberUser)
+	writeLong(w, r.EventDateTime)
+	writeText(w, r.ChannelID)
+	writeText(w, r.ChannelDisplayName)
+	writeText(w, r.ChannelDescription)
+	writeText(w, r.TabID)
+	writeText(w, r.TeamID)
+	writeText(w, r.TeamDisplayName)
+	writeText(w, r.TeamDescription)
+	writeText(w, r.TeamsAppID)
+	writeText(w, r.TeamsAppDisplayName)
+}
+
 // ChatMessage: One version of one Microsoft Teams chat message, as Microsoft Graph gives it (chatMessage, v1.0). A field keeps the name of Graph's property; null stands for null and for absent alike. Enumerations are text, because Graph adds members.
 type ChatMessage struct {
 	// Identifier of the chat, and the key of the record.
@@ -296,4 +431,33 @@ type ChatMessage struct {
 	EventDetail *EventMessageDetail `avro:"eventDetail"`
 	// What no other field holds, or holds exactly: JSON Pointer (RFC 6901) of the place in Graph's JSON to the raw JSON text of the value. Properties the schema does not know; times finer than a millisecond; values of another JSON type than expected; arrays with a null or ill-typed element, whole; texts that are no Unicode. Where this map and a field both have a value, the map is right.
 	Unmapped map[string]string `avro:"unmapped"`
+}
+
+func (r *ChatMessage) write(w *avro.Writer) {
+	writeText(w, r.ChatID)
+	writeText(w, r.ID)
+	writeText(w, r.Etag)
+	writeText(w, r.OdataType)
+	writeText(w, r.MessageType)
+	writeLong(w, r.CreatedDateTime)
+	writeLong(w, r.LastModifiedDateTime)
+	writeLong(w, r.LastEditedDateTime)
+	writeLong(w, r.DeletedDateTime)
+	writeRecord(w, r.From)
+	writeRecord(w, r.OnBehalfOf)
+	writeRecord(w, r.Body)
+	writeText(w, r.Subject)
+	writeText(w, r.Summary)
+	writeText(w, r.Importance)
+	writeText(w, r.Locale)
+	writeText(w, r.ReplyToID)
+	writeText(w, r.WebURL)
+	writeRecord(w, r.ChannelIdentity)
+	writeRecords(w, r.Attachments)
+	writeRecords(w, r.Mentions)
+	writeRecords(w, r.Reactions)
+	writeRecords(w, r.MessageHistory)
+	writeRecord(w, r.PolicyViolation)
+	writeRecord(w, r.EventDetail)
+	writeMap(w, r.Unmapped)
 }

@@ -35,43 +35,30 @@ func NewConfluentEncoder(id int) (Encoder, error) {
 	if id < 0 || int64(id) > 1<<31-1 {
 		return nil, fmt.Errorf("schema: %d is no schema id", id)
 	}
-	parsed, err := parse()
-	if err != nil {
-		return nil, err
-	}
 	header := binary.BigEndian.AppendUint32([]byte{0x00}, uint32(id))
-	return newEncoder(parsed, header, ContentTypeConfluent), nil
+	return newEncoder(header, ContentTypeConfluent), nil
 }
 
 // NewSingleObjectEncoder returns an encoder that frames records for readers that have the schema at
 // hand, without a registry.
-func NewSingleObjectEncoder() (Encoder, error) {
-	parsed, err := parse()
-	if err != nil {
-		return nil, err
-	}
+func NewSingleObjectEncoder() Encoder {
 	header := binary.LittleEndian.AppendUint64([]byte{0xC3, 0x01}, Fingerprint)
-	return newEncoder(parsed, header, ContentTypeSingleObject), nil
+	return newEncoder(header, ContentTypeSingleObject)
 }
 
 // framedEncoder puts a fixed header before each record.
 type framedEncoder struct {
-	schema      avro.Schema
 	header      []byte
 	contentType string
 	writers     sync.Pool // of *avro.Writer
 }
 
-func newEncoder(parsed avro.Schema, header []byte, contentType string) *framedEncoder {
-	// An own configuration, because the default one is shared by the whole process. Without block
-	// sizes, because not every decoder reads them.
-	api := avro.Config{DisableBlockSizeHeader: true}.Freeze()
+func newEncoder(header []byte, contentType string) *framedEncoder {
 	return &framedEncoder{
-		schema:      parsed,
 		header:      header,
 		contentType: contentType,
 		writers: sync.Pool{New: func() any {
-			return avro.NewWriter(nil, 2048, avro.WithWriterConfig(api))
+			return avro.NewWriter(nil, 2048)
 		}},
 	}
 }
@@ -86,7 +73,7 @@ func (e *framedEncoder) Append(dst []byte, m *ChatMessage) ([]byte, error) {
 	}
 	writer := e.writers.Get().(*avro.Writer)
 	writer.Reset(nil)
-	writer.WriteVal(e.schema, m)
+	m.write(writer)
 	if err := writer.Error; err != nil {
 		return dst, fmt.Errorf("schema: encode: %w", err) // the writer is dropped with its error
 	}

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 
+	hamba "github.com/hamba/avro/v2"
 	twmb "github.com/twmb/avro"
 )
 
@@ -45,11 +46,7 @@ func encoders(t testing.TB) (confluent, singleObject Encoder) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	singleObject, err = NewSingleObjectEncoder()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return confluent, singleObject
+	return confluent, NewSingleObjectEncoder()
 }
 
 // TestEncoder_IsReadByAnIndependentLibrary: both framings, and each record as it was.
@@ -114,6 +111,29 @@ func TestEncoder_WritesTheSpecification(t *testing.T) {
 	}
 	if confluent.ContentType() != "application/avro" || singleObject.ContentType() != "application/avro; encoding=single-object" {
 		t.Errorf("content types are %q and %q", confluent.ContentType(), singleObject.ContentType())
+	}
+}
+
+// TestEncoder_WritesWhatTheLibraryWrites: the generated way gives, byte for byte, what reflection gives.
+func TestEncoder_WritesWhatTheLibraryWrites(t *testing.T) {
+	parsed, err := hamba.ParseWithCache(Text(), "", &hamba.SchemaCache{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	library := hamba.Config{DisableBlockSizeHeader: true}.Freeze()
+	confluent, _ := encoders(t)
+	for name, m := range samples() {
+		if name == "blocks" {
+			continue // one block there, several here
+		}
+		want, err := library.Marshal(parsed, m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := confluent.Append(nil, m)
+		if err != nil || !bytes.Equal(got[5:], want) {
+			t.Errorf("%s: other bytes than the library's (%v)", name, err)
+		}
 	}
 }
 

@@ -26,10 +26,7 @@ type avroWay struct {
 
 func newAvroWay(t testing.TB) avroWay {
 	t.Helper()
-	encoder, err := schema.NewSingleObjectEncoder()
-	if err != nil {
-		t.Fatal(err)
-	}
+	encoder := schema.NewSingleObjectEncoder()
 	decoder, err := twmb.Parse(schema.Text())
 	if err != nil {
 		t.Fatal(err)

@@ -21,10 +21,7 @@ const secretItem = `{"id":"1","chatId":"c","etag":"2","createdDateTime":"2021-05
 	`"attachments":[{"id":"a","name":"n","content":"hunter2","extra":{"x":"hunter2"}},{"content":"hunter2"}]}`
 
 func TestPolicy_DropBodyLeavesNothingOfIt(t *testing.T) {
-	encoder, err := schema.NewSingleObjectEncoder()
-	if err != nil {
-		t.Fatal(err)
-	}
+	encoder := schema.NewSingleObjectEncoder()
 	m, eventType, err := Message([]byte(secretItem), Policy{DropBody: true})
 	if err != nil {
 		t.Fatal(err)

@@ -135,7 +135,7 @@ func (c *connector) prepare(ctx context.Context) error {
 // encoder registers the schema, if there is a registry.
 func (c *connector) encoder(ctx context.Context) (encoder schema.Encoder, err error) {
 	if len(c.cfg.Registry.URLs) == 0 {
-		return schema.NewSingleObjectEncoder()
+		return schema.NewSingleObjectEncoder(), nil
 	}
 	registry, err := registryClient(c.cfg.Registry)
 	if err != nil {

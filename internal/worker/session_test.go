@@ -41,10 +41,7 @@ func configurationOn(t *testing.T, users ...string) (Config, *embedded.Kafka) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	encoder, err := schema.NewSingleObjectEncoder()
-	if err != nil {
-		t.Fatal(err)
-	}
+	encoder := schema.NewSingleObjectEncoder()
 	client := []kgo.Opt{kgo.SeedBrokers(kafka.Brokers()...)}
 	sourceMetrics := source.NewMetrics(nil)
 	return Config{
