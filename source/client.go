@@ -20,7 +20,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/cenkalti/backoff/v4"
@@ -42,7 +41,7 @@ type Client struct {
 	userAgent string
 	metrics   *Metrics
 	clock     graphClock
-	usual     atomic.Int64 // size of a body, in bytes
+	bodies    sync.Pool // of *bytes.Buffer, memory for bodies
 
 	mu        sync.Mutex
 	throttled *backoff.ExponentialBackOff // for a throttling response without Retry-After
@@ -139,11 +138,13 @@ func (c *Client) page(ctx context.Context, link string, k kind) (Page, error) {
 	if err != nil {
 		return Page{}, err
 	}
-	page, failed := c.parse(body)
+	page, failed := c.parse(body.Bytes())
 	c.metrics.request(k.name, failed)
 	if failed != nil {
+		c.recycle(body)
 		return Page{}, failed
 	}
+	page.release = func() { c.recycle(body) }
 	return page, nil
 }
 
@@ -182,7 +183,7 @@ func port(u *url.URL) string {
 }
 
 // get fetches a page's body. It counts what fails; what it brings is counted when it is read.
-func (c *Client) get(ctx context.Context, link string, k kind) ([]byte, error) {
+func (c *Client) get(ctx context.Context, link string, k kind) (*bytes.Buffer, error) {
 	u, refused := c.allowed(link)
 	if refused != nil {
 		return nil, refused
@@ -222,7 +223,7 @@ func (c *Client) get(ctx context.Context, link string, k kind) ([]byte, error) {
 }
 
 // once makes one request.
-func (c *Client) once(ctx context.Context, u *url.URL, token string, k kind) ([]byte, http.Header, *Error) {
+func (c *Client) once(ctx context.Context, u *url.URL, token string, k kind) (*bytes.Buffer, http.Header, *Error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	header := http.Header{
@@ -246,16 +247,19 @@ func (c *Client) once(ctx context.Context, u *url.URL, token string, k kind) ([]
 	}
 	body, err := c.readBody(resp)
 	c.metrics.seconds(time.Since(sent))
-	if resp.StatusCode != http.StatusOK {
-		return nil, resp.Header, responseError(resp, body, received)
+	var failed *Error
+	switch {
+	case resp.StatusCode != http.StatusOK:
+		failed = responseError(resp, body.Bytes(), received)
+	case err != nil:
+		failed = brokenBody.fail("", withoutURL(err)).of(resp)
+	case body.Len() > maxBody:
+		failed = hugeBody.fail(fmt.Sprintf("the body is larger than %d bytes", maxBody), nil).of(resp)
+	default:
+		return body, resp.Header, nil
 	}
-	if err != nil {
-		return nil, resp.Header, brokenBody.fail("", withoutURL(err)).of(resp)
-	}
-	if len(body) > maxBody {
-		return nil, resp.Header, hugeBody.fail(fmt.Sprintf("the body is larger than %d bytes", maxBody), nil).of(resp)
-	}
-	return body, resp.Header, nil
+	c.recycle(body)
+	return nil, resp.Header, failed
 }
 
 // lastLook holds a request back that has waited for its connection while another one was told to wait:
@@ -270,18 +274,27 @@ func (c *Client) lastLook(ctx context.Context) *httptrace.ClientTrace {
 	}}
 }
 
-// readBody reads a body into memory of its size: the one that is told or, as HTTP/2 servers that stream tell none, that of the
-// pages before it.
-func (c *Client) readBody(resp *http.Response) ([]byte, error) {
-	expected := resp.ContentLength
-	if expected < 0 {
-		expected = c.usual.Load()
+// readBody reads a body into memory that another one has left, as a rule.
+func (c *Client) readBody(resp *http.Response) (*bytes.Buffer, error) {
+	body, ok := c.bodies.Get().(*bytes.Buffer)
+	if !ok {
+		body = new(bytes.Buffer)
 	}
-	var b bytes.Buffer
-	b.Grow(int(min(expected, maxBody)) + bytes.MinRead)
-	_, err := b.ReadFrom(io.LimitReader(resp.Body, maxBody+1))
-	c.usual.Store(max(int64(b.Len()), c.usual.Load()*15/16)) // the largest of late, more or less: who comes second may lose
-	return b.Bytes(), err
+	body.Grow(int(min(max(0, resp.ContentLength), maxBody)) + bytes.MinRead)
+	_, err := body.ReadFrom(io.LimitReader(resp.Body, maxBody+1))
+	return body, err
+}
+
+// maxRecycled bounds the memory that is kept for the next body, in bytes.
+const maxRecycled = 1 << 20
+
+// recycle keeps a body's memory for the next one.
+func (c *Client) recycle(body *bytes.Buffer) {
+	if body.Cap() > maxRecycled {
+		return
+	}
+	body.Reset()
+	c.bodies.Put(body)
 }
 
 // withoutURL strips the address from a transport's error: it holds a skip token and a user.

@@ -14,6 +14,15 @@ type Page struct {
 	Items [][]byte
 	// NextLink is where the next page is; empty when this is the last.
 	NextLink string
+
+	release func()
+}
+
+// Release gives the memory of a page back, for the next one: its items are gone then. It may be left out.
+func (p Page) Release() {
+	if p.release != nil {
+		p.release()
+	}
 }
 
 var (

@@ -32,7 +32,8 @@ const failuresToPark = 8
 
 // Delivery is a page's worth of items of one user, or the end of a slice.
 type Delivery struct {
-	User  string
+	User string
+	// Items are good until Deliver returns.
 	Items [][]byte
 	// From and To bound the slice: the first instant asked for, and the first no longer asked for,
 	// in milliseconds.

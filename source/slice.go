@@ -129,6 +129,7 @@ func (p *Poller) readSlice(ctx, life context.Context, u *user) error {
 			}
 			p.items.Add(uint64(len(d.Items)))
 		}
+		page.Release()
 		if last {
 			p.finish(u, s, *d.Position)
 			return nil
