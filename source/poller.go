@@ -326,8 +326,10 @@ func (p *Poller) failed(u *user, e *Error) {
 		return
 	case Restart:
 		p.cfg.Metrics.refetched.Inc()
+		if u.reading != nil {
+			u.length = u.reading.half()
+		}
 		u.reading = nil
-		u.length = max(minSlice, u.length/2)
 	case Shrink:
 		p.cfg.Metrics.refetched.Inc()
 		u.reading = nil

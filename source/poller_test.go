@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -94,7 +95,7 @@ func TestPoller_ALinkThatRepeatsRestartsTheSlice(t *testing.T) {
 				if _, ok := d.position("u"); !ok {
 					t.Error("the slice was never finished")
 				}
-				if want := len(links) + 1; len(g.requests) != want {
+				if want := len(links) + 2; len(g.requests) != want { // in halves now
 					t.Errorf("%d requests, want %d", len(g.requests), want)
 				}
 			})
@@ -147,7 +148,7 @@ func TestPoller_AStaleLinkRestartsTheSlice(t *testing.T) {
 		return 200, nil, page("", `{"id":"1"}`)
 	}}
 	g.poll(t, []string{"u"}, time.Hour, time.Minute, func(_ *Poller, d *delivered) {
-		if _, ok := d.position("u"); !ok || len(g.requests) != 3 {
+		if _, ok := d.position("u"); !ok || len(g.requests) != 4 { // in halves now
 			t.Errorf("finished %v after %d requests", ok, len(g.requests))
 		}
 	})
@@ -372,4 +373,71 @@ func TestPoller_UsersComeAndGoWhileItRuns(t *testing.T) {
 			t.Errorf("%d users after b came back", s.Users)
 		}
 	})
+}
+
+// pages answers as a folder of so many pages does, each of which links to the next.
+func pages(most int, r *http.Request) (number int, body string) {
+	if _, skip, ok := strings.Cut(r.URL.RawQuery, "skip="); ok {
+		number, _ = strconv.Atoi(skip)
+	}
+	link := ""
+	if number+1 < most {
+		base, _, _ := strings.Cut(r.URL.String(), "&skip=")
+		link = base + "&skip=" + strconv.Itoa(number+1)
+	}
+	return number, page(link, `{"id":"1"}`)
+}
+
+func TestPoller_FailuresWithPagesBetweenThemAreNotInARow(t *testing.T) {
+	failed := false
+	g := &graph{answer: func(n int, r *http.Request) (int, http.Header, string) {
+		if failed = !failed && n%3 == 0; failed {
+			return 503, nil, ""
+		}
+		_, body := pages(100, r)
+		return 200, nil, body
+	}}
+	g.poll(t, []string{"u"}, time.Hour, time.Minute, func(p *Poller, d *delivered) {
+		if len(p.Status().Parked) != 0 {
+			t.Error("the user is called parked while its pages come")
+		}
+		if _, ok := d.position("u"); !ok {
+			t.Errorf("100 pages with a failure behind every second were not read in a minute, but %d", len(g.requests))
+		}
+	})
+}
+
+// Links that go stale after some pages: what is asked for must become so short that it ends before.
+func TestPoller_WhatBreaksOffIsAskedForInHalves(t *testing.T) {
+	var spans []time.Duration
+	g := &graph{answer: func(_ int, r *http.Request) (int, http.Header, string) {
+		from, to := bounds(t, r)
+		number, body := pages(int(to.Sub(from)/time.Minute), r) // a page a minute
+		if number == 0 {
+			spans = append(spans, to.Sub(from))
+		}
+		if number == 20 {
+			return 400, nil, `{"error":{"code":"BadRequest","message":"Invalid continuation token"}}`
+		}
+		return 200, nil, body
+	}}
+	g.poll(t, []string{"u"}, time.Hour, time.Minute, func(_ *Poller, d *delivered) {
+		if _, ok := d.position("u"); !ok || len(spans) < 3 || spans[1] > spans[0]*11/20 || spans[2] > spans[1]*11/20 {
+			t.Errorf("finished: %v; asked for %v", ok, spans)
+		}
+	})
+}
+
+// bounds are those of a request's filter.
+func bounds(t *testing.T, r *http.Request) (from, to time.Time) {
+	t.Helper()
+	words := strings.Fields(r.URL.Query().Get("$filter"))
+	var err error
+	if from, err = time.Parse(time.RFC3339, words[2]); err == nil {
+		to, err = time.Parse(time.RFC3339, words[6])
+	}
+	if err != nil {
+		t.Errorf("%s: %v", r.URL, err)
+	}
+	return from, to
 }

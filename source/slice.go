@@ -33,7 +33,8 @@ type user struct {
 	top      int           // page size asked for
 	reading  *slice        // a slice that broke off and can go on
 	began    time.Time     // the present window, by our clock; zero if another process began it
-	failures int           // in a row
+	failures int           // in a row: no page has come that had not come before
+	furthest int           // pages that have come of the present slice, at the most
 	pause    backoff.BackOff
 	parked   *Error
 	parkedAt time.Time
@@ -73,6 +74,11 @@ type slice struct {
 	began  time.Time
 	pages  int
 	seen   map[string]bool // the links followed
+}
+
+// half is a slice's length, halved.
+func (s *slice) half() time.Duration {
+	return max(minSlice, time.Duration(s.to-s.window.Done)*time.Millisecond/2)
 }
 
 // readSlice reads the user's next slice to its end and advances its position. It leaves the slice in
@@ -130,6 +136,9 @@ func (p *Poller) readSlice(ctx, life context.Context, u *user) error {
 			p.items.Add(uint64(len(d.Items)))
 		}
 		page.Release()
+		if s.pages > u.furthest {
+			u.furthest, u.failures, u.pause = s.pages, 0, nil
+		}
 		if last {
 			p.finish(u, s, *d.Position)
 			return nil
@@ -154,11 +163,11 @@ func (p *Poller) finish(u *user, s *slice, pos offsets.Position) {
 	if u.history {
 		p.past.Add(s.to - s.window.Done)
 	}
-	u.pos, u.reading = pos, nil
+	u.pos, u.reading, u.furthest = pos, nil, 0
 	u.gap = u.gap && pos.Window != nil
 	switch {
 	case s.pages > manyPages:
-		u.length = max(minSlice, u.length/2)
+		u.length = s.half()
 	case s.pages < fewPages:
 		u.length = min(maxSlice, u.length*2)
 	}
