@@ -1,6 +1,7 @@
 package offsets
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"time"
@@ -70,13 +71,18 @@ func scan(ctx context.Context, client []kgo.Opt, topic, connector, tenant string
 			if users[key.User] == nil {
 				users[key.User] = make(slots)
 			}
-			users[key.User][slot{r.Partition, string(r.Key)}] = r
+			users[key.User][slot{r.Partition, string(r.Key)}] = detached(r)
 			return nil
 		})
 	if err != nil {
 		return nil, fmt.Errorf("offsets: read positions: %w", err)
 	}
 	return users, nil
+}
+
+// detached is a record that does not hold the whole batch it came in.
+func detached(r *kgo.Record) *kgo.Record {
+	return &kgo.Record{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Timestamp: r.Timestamp, Key: bytes.Clone(r.Key), Value: bytes.Clone(r.Value)}
 }
 
 // winner is the record that counts.
