@@ -1,10 +1,15 @@
 package main
 
 import (
+	"bufio"
 	"context"
+	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -23,7 +28,9 @@ type latencies struct {
 	CPUShare float64 `json:"cpu_share"`
 	Peak     float64 `json:"peak_rss_mib"`
 	Growth   float64 `json:"rss_growth_mib"`
-	Seconds  float64 `json:"seconds"`
+	// Goroutines are those in the middle and at the end.
+	Goroutines [2]int  `json:"goroutines"`
+	Seconds    float64 `json:"seconds"`
 }
 
 func measureLive(ctx context.Context, o options) (*latencies, error) {
@@ -37,7 +44,11 @@ func measureLive(ctx context.Context, o options) (*latencies, error) {
 		return nil, err
 	}
 	const topic = "bench.live"
-	l, err := s.connector(ctx, g.tenant, g.Users, "live", topic, "SOURCE_POLL_INTERVAL="+o.interval.String())
+	admin, err := freeAddress()
+	if err != nil {
+		return nil, err
+	}
+	l, err := s.connector(ctx, g.tenant, g.Users, "live", topic, "SOURCE_POLL_INTERVAL="+o.interval.String(), "ADMIN_ADDRESS="+admin)
 	if err != nil {
 		return nil, err
 	}
@@ -65,6 +76,9 @@ func measureLive(ctx context.Context, o options) (*latencies, error) {
 		})
 		if middle == 0 && time.Now().After(from.Add(o.live/2)) {
 			middle = resident(l.process.PID())
+			if r.Goroutines[0], err = goroutines(ctx, admin); err != nil {
+				return nil, err
+			}
 		}
 	}
 	if ctx.Err() != nil {
@@ -73,6 +87,9 @@ func measureLive(ctx context.Context, o options) (*latencies, error) {
 	r.Seconds = time.Since(l.began).Seconds()
 	r.CPUShare = (usedBy(l.process.PID()) - base).Seconds() / r.Seconds
 	r.Growth = resident(l.process.PID()) - middle
+	if r.Goroutines[1], err = goroutines(ctx, admin); err != nil {
+		return nil, err
+	}
 	if _, r.Peak, err = l.end(); err != nil {
 		return nil, err
 	}
@@ -82,12 +99,46 @@ func measureLive(ctx context.Context, o options) (*latencies, error) {
 	slices.Sort(waits)
 	at := func(part float64) float64 { return waits[int(part*float64(len(waits)-1)+0.5)] }
 	r.P50, r.P99, r.Max = at(0.5), at(0.99), at(1)
-	return r, nil
+	return r, r.flat()
+}
+
+// What may come on top in the second half and be no leak: garbage that is not collected yet, the index of what was written, requests that
+// happen to be under way.
+const (
+	mostGrowth     = 24 // MiB
+	moreGoroutines = 3 * inFlight
+)
+
+// flat fails if memory or goroutines grow while as much happens as before.
+func (r *latencies) flat() error {
+	if r.Growth > mostGrowth || r.Goroutines[1] > r.Goroutines[0]+moreGoroutines {
+		return fmt.Errorf("it grows: %.1f MiB in the second half, from %d to %d goroutines", r.Growth, r.Goroutines[0], r.Goroutines[1])
+	}
+	return nil
+}
+
+// goroutines is how many the connector has.
+func goroutines(ctx context.Context, admin string) (int, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+admin+"/metrics", nil)
+	if err != nil {
+		return 0, err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return 0, err
+	}
+	defer response.Body.Close()
+	for lines := bufio.NewScanner(response.Body); lines.Scan(); {
+		if number, ok := strings.CutPrefix(lines.Text(), "go_goroutines "); ok {
+			return strconv.Atoi(number)
+		}
+	}
+	return 0, errors.New("the metrics do not tell how many goroutines there are")
 }
 
 // String is the report for people.
 func (r *latencies) String() string {
 	return fmt.Sprintf("%d messages of %d users, polled every %.0f s: visible to committed p50 %.1f s, p99 %.1f s, at most %.1f s\n"+
-		"%.1f %% of a core, %.0f MiB at most, %+.1f MiB in the second half, %.0f s\n",
-		r.Messages, r.Users, r.Interval, r.P50, r.P99, r.Max, 100*r.CPUShare, r.Peak, r.Growth, r.Seconds)
+		"%.1f %% of a core, %.0f MiB at most, %+.1f MiB in the second half, %d and then %d goroutines, %.0f s\n",
+		r.Messages, r.Users, r.Interval, r.P50, r.P99, r.Max, 100*r.CPUShare, r.Peak, r.Growth, r.Goroutines[0], r.Goroutines[1], r.Seconds)
 }

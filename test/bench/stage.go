@@ -211,7 +211,7 @@ func (s *stage) connector(ctx context.Context, t tenant, users []string, name, t
 		return nil, err
 	}
 	cmd := exec.Command(s.binary, "run")
-	cmd.Env = append([]string{
+	cmd.Env = []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "GOGC=" + os.Getenv("GOGC"),
 		"CONNECTOR_NAME=" + name, "GRAPH_ENDPOINT=" + t.URL, "GRAPH_CA_FILE=" + ca,
 		"AZURE_AUTHORITY_HOST=" + t.Authority, "AZURE_TENANT_ID=" + t.TenantID,
@@ -219,7 +219,7 @@ func (s *stage) connector(ctx context.Context, t tenant, users []string, name, t
 		"SOURCE_USERS_FILE=" + list, "SOURCE_RATE=" + strconv.Itoa(requestRate), "SOURCE_PAGE_SIZE=" + strconv.Itoa(s.pageSize), "SOURCE_IN_FLIGHT=" + strconv.Itoa(inFlight),
 		"KAFKA_BROKERS=" + strings.Join(s.brokers, ","), "KAFKA_TOPIC=" + topic, "KAFKA_TOPIC_PARTITIONS=" + strconv.Itoa(partitions),
 		"COMMIT_RECORDS=" + strconv.Itoa(commitRecords), "SCHEMA_REGISTRY_URL=" + s.registry.URL(),
-	}, settings...)
+	}
 	var admin string
 	var err error
 	if s.profile == "" {
@@ -230,6 +230,7 @@ func (s *stage) connector(ctx context.Context, t tenant, users []string, name, t
 		}
 		cmd.Env = append(cmd.Env, "ADMIN_ADDRESS="+admin, "ADMIN_PPROF=true")
 	}
+	cmd.Env = append(cmd.Env, settings...) // of two values for one variable the last counts
 	l := &life{}
 	rebuilt := make(chan struct{}, 1)
 	l.process, err = child.Start(name, cmd, child.Stderr, s.log, func(line []byte) {
