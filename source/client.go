@@ -69,7 +69,7 @@ func NewHTTPClient(roots *x509.CertPool, idle int) *http.Client {
 		DialContext:         (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
 		TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
 		TLSHandshakeTimeout: 10 * time.Second,
-		ForceAttemptHTTP2:   true,
+		ForceAttemptHTTP2:   false,
 		MaxIdleConnsPerHost: idle,
 		IdleConnTimeout:     90 * time.Second,
 	}}

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"compress/gzip"
 	"fmt"
 	"io"
 	"net/http"
@@ -132,6 +134,35 @@ func BenchmarkStages(b *testing.B) {
 	r := record(b)
 	ids := r.identities(b)
 	all := len(r.items)
+	// What Graph compresses the HTTP client decompresses; the simulator does not compress.
+	b.Run("0-gunzip", func(b *testing.B) {
+		var compressed [][]byte
+		size := 0
+		for _, body := range r.pages {
+			var text bytes.Buffer
+			w := gzip.NewWriter(&text)
+			if _, err := w.Write(body); err != nil {
+				b.Fatal(err)
+			}
+			if err := w.Close(); err != nil {
+				b.Fatal(err)
+			}
+			size += text.Len()
+			compressed = append(compressed, text.Bytes())
+		}
+		r.each(b, all, func() {
+			for _, body := range compressed {
+				reader, err := gzip.NewReader(bytes.NewReader(body))
+				if err != nil {
+					b.Fatal(err)
+				}
+				if _, err := io.Copy(io.Discard, reader); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+		b.ReportMetric(float64(size)/float64(all), "compressed-B/msg")
+	})
 	b.Run("1-page-scan", func(b *testing.B) {
 		r.each(b, all, func() {
 			for _, body := range r.pages {
