@@ -6,100 +6,86 @@ import "github.com/hamba/avro/v2"
 // a message. So the generator writes, for each type of record, which of the following writes which field. All values but the map
 // are nullable: a union of null and a type, in this order.
 
-const (
-	branchNull  = 0
-	branchValue = 1
-)
+// present begins a nullable value with its branch, and tells whether it follows.
+func present(w *avro.Writer, is bool) bool {
+	branch := int64(0)
+	if is {
+		branch = 1
+	}
+	w.WriteLong(branch)
+	return is
+}
 
 func writeText(w *avro.Writer, v *string) {
-	if v == nil {
-		w.WriteLong(branchNull)
-		return
+	if present(w, v != nil) {
+		w.WriteString(*v)
 	}
-	w.WriteLong(branchValue)
-	w.WriteString(*v)
 }
 
 func writeLong(w *avro.Writer, v *int64) {
-	if v == nil {
-		w.WriteLong(branchNull)
-		return
+	if present(w, v != nil) {
+		w.WriteLong(*v)
 	}
-	w.WriteLong(branchValue)
-	w.WriteLong(*v)
 }
 
 func writeInt(w *avro.Writer, v *int32) {
-	if v == nil {
-		w.WriteLong(branchNull)
-		return
+	if present(w, v != nil) {
+		w.WriteInt(*v)
 	}
-	w.WriteLong(branchValue)
-	w.WriteInt(*v)
 }
 
 func writeBoolean(w *avro.Writer, v *bool) {
-	if v == nil {
-		w.WriteLong(branchNull)
-		return
+	if present(w, v != nil) {
+		w.WriteBool(*v)
 	}
-	w.WriteLong(branchValue)
-	w.WriteBool(*v)
 }
 
-// A record is written field by field.
+// record is a pointer to a type of record, which is written field by field.
 type record[T any] interface {
 	*T
 	write(*avro.Writer)
 }
 
 func writeRecord[T any, R record[T]](w *avro.Writer, v R) {
-	if v == nil {
-		w.WriteLong(branchNull)
-		return
+	if present(w, v != nil) {
+		v.write(w)
 	}
-	w.WriteLong(branchValue)
-	v.write(w)
 }
 
-// An array is one block of elements, and a block of none.
-
 func writeRecords[T any, R record[T]](w *avro.Writer, v []T) {
-	if writeLength(w, len(v), v == nil) {
-		for i := range v {
-			R(&v[i]).write(w)
-		}
-		w.WriteLong(0)
+	if present(w, v != nil) {
+		block(w, len(v), func() {
+			for i := range v {
+				R(&v[i]).write(w)
+			}
+		})
 	}
 }
 
 func writeTexts(w *avro.Writer, v []string) {
-	if writeLength(w, len(v), v == nil) {
-		for _, text := range v {
-			w.WriteString(text)
-		}
-		w.WriteLong(0)
+	if present(w, v != nil) {
+		block(w, len(v), func() {
+			for _, text := range v {
+				w.WriteString(text)
+			}
+		})
 	}
-}
-
-// writeLength begins a nullable array and tells whether elements follow.
-func writeLength(w *avro.Writer, length int, null bool) (more bool) {
-	if null {
-		w.WriteLong(branchNull)
-		return false
-	}
-	w.WriteLong(branchValue)
-	w.WriteLong(int64(length))
-	return length > 0
 }
 
 func writeMap(w *avro.Writer, v map[string]string) {
-	if len(v) > 0 {
-		w.WriteLong(int64(len(v)))
+	block(w, len(v), func() {
 		for key, value := range v {
 			w.WriteString(key)
 			w.WriteString(value)
 		}
+	})
+}
+
+// block writes the elements of an array or a map: their number and they themselves, and a zero behind them.
+func block(w *avro.Writer, length int, elements func()) {
+	if length > 0 {
+		w.WriteLong(int64(length))
+		elements()
 	}
 	w.WriteLong(0)
 }
