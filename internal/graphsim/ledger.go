@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"strconv"
 	"sync/atomic"
@@ -19,10 +20,15 @@ type showing struct {
 	cut                bool  // the response was spoiled on its way; the client may not have got it
 	at                 int64 // Unix ns by Config.Now
 	to                 int64 // upper filter bound, Unix ms; 0 if there was none
-	// last is the number of the last reading in which the copy was shown, and missed when the first one before that began which
-	// lacked it, Unix ns by Config.Now, 0 if none did. They are written by atomic access.
-	last   uint32
+	// last is where the copy was shown last, and missed when the first reading before that began which lacked it, Unix ns by
+	// Config.Now, 0 if none did. They are written by atomic access.
+	last   uint64
 	missed int64
+}
+
+// lastShown says where a copy was last shown: the number of the reading in the upper half, the offset of the page in the lower.
+func lastShown(number uint32, offset int) uint64 {
+	return uint64(number)<<32 | uint64(uint32(min(offset, math.MaxInt32)))
 }
 
 const ledgerChunk = 1 << 14
@@ -39,32 +45,51 @@ type ledger struct {
 
 // reading is a user's window being asked for from its beginning, or once more from a page on.
 type reading struct {
-	win    window
-	at     int64 // Unix ns by Config.Now
-	number uint32
+	win     window
+	clauses *clauseGroup // nil: no clause
+	at      int64        // Unix ns by Config.Now
+	number  uint32
+	offset  uint32 // of the page with which it began
 }
 
-// holds tells whether a copy's time, in Unix ms, lies in the window.
-func (r reading) holds(modified int64) bool {
-	ticks := modified * ticksPerMilli
-	return r.win.from < ticks && ticks < r.win.to
+// wants tells whether the reading should have shown an item: its window and its clauses hold it, and it does not begin behind the
+// page that showed the item last.
+func (r *reading) wants(render renderer, it *item, last uint64) bool {
+	ticks := it.modified*ticksPerMilli + render.fraction(it.index, it.seq)
+	return r.offset <= uint32(last) && r.win.from < ticks && ticks < r.win.to &&
+		(r.clauses == nil || r.clauses.matches(render.sender(it.index, it.msg.kind, it.chat), it.msg.kind == kindSystem))
 }
 
 // asked is what a user's folder was last asked for.
 type asked struct {
-	win    window
-	offset int
-	number uint32    // of that reading
-	news   bool      // a copy that was shown has been replaced since a reading was noted
-	widest int64     // the earliest lower bound among the readings noted since then
-	noted  []reading // those in which something shown before may be missing, in order
+	win      window
+	clauses  *clauseGroup
+	offset   int
+	pass     int
+	number   uint32    // of that reading
+	begun    uint32    // of the reading from the beginning of the window that it continues
+	replaced span      // times of shown copies that were replaced, until a reading of all of them was noted
+	noted    []reading // those in which something shown before may be missing, in order
 }
 
-// missed is when the first reading after the one with a number began that should have shown a copy of this time, before the
-// present one; 0 if there was none.
-func (a *asked) missed(since uint32, modified int64) (at int64) {
-	for i := len(a.noted) - 1; i >= 0 && a.noted[i].number > since; i-- {
-		if r := a.noted[i]; r.number < a.number && r.holds(modified) {
+// span is a stretch of time in Unix ms, both ends included.
+type span struct {
+	first, last int64
+	some        bool // false: nothing
+}
+
+func (s *span) add(at int64) {
+	if !s.some {
+		*s = span{at, at, true}
+	}
+	s.first, s.last = min(s.first, at), max(s.last, at)
+}
+
+// missed is when the first reading after the one that showed an item last began that should have shown it too, 0 if there was
+// none. The present reading is none of them, whatever it has asked for so far.
+func (a *asked) missed(render renderer, it *item, last uint64) (at int64) {
+	for i := len(a.noted) - 1; i >= 0 && a.noted[i].number > uint32(last>>32); i-- {
+		if r := &a.noted[i]; r.number < a.begun && r.wants(render, it, last) {
 			at = r.at
 		}
 	}
@@ -72,21 +97,31 @@ func (a *asked) missed(since uint32, modified int64) (at int64) {
 }
 
 // ask takes a request down. If it is no next page of the one before it, a reading begins, and is noted if it may lack what was
-// shown before: the first since a copy was replaced, those that reach back further than that one, and each that has several pages,
-// because a change between them can hide an item.
+// shown before: it may hold the time of a copy that has been replaced, it has several pages, between which a change can hide an
+// item, or it goes by other times.
 func (l *ledger) ask(last *asked, req pageRequest, more bool, at int64) {
-	next := req.win == last.win && req.offset > last.offset
-	last.win, last.offset = req.win, req.offset
+	same := req.win == last.win && req.clauses.String() == last.clauses.String()
+	next := same && (req.offset > last.offset || req.offset == last.offset && req.pass > last.pass)
+	last.win, last.clauses, last.offset, last.pass = req.win, req.clauses, req.offset, req.pass
 	if next {
 		return
 	}
 	l.asked++
 	last.number = l.asked
-	if !more && !last.news && req.win.from >= last.widest {
+	whole := req.offset == 0 && req.pass == 0
+	if whole {
+		last.begun = l.asked
+	}
+	first, end := last.replaced.first*ticksPerMilli, (last.replaced.last+1)*ticksPerMilli
+	if !more && !req.created && !(last.replaced.some && req.win.from < end && first < req.win.to) {
 		return
 	}
-	last.news, last.widest = false, req.win.from
-	last.noted = append(last.noted, reading{win: req.win, at: at, number: last.number})
+	if whole && req.clauses == nil && !req.created && req.win.from < first && end <= req.win.to {
+		last.replaced = span{}
+	}
+	last.noted = append(last.noted, reading{
+		win: req.win, clauses: req.clauses, at: at, number: last.number, offset: uint32(min(req.offset, math.MaxInt32)),
+	})
 }
 
 // enter appends a showing and returns its place.
@@ -220,23 +255,23 @@ type ledgerWriter struct {
 	buffer, space []byte
 }
 
-// again is the first reading since a user was last shown the version in which the copy's time lies. The showings are all those of
-// one version; a spoiled one and a sound one share the copy.
-func (l *ledgerWriter) again(user uint32, shown []uint32, book *ledger, modified int64) (reading, bool) {
-	var last uint32
+// again is the first reading since a user was last shown an item that should have shown it once more. The showings are all those
+// of one version; a spoiled one and a sound one share the copy.
+func (l *ledgerWriter) again(user uint32, shown []uint32, book *ledger, it *item) (*reading, bool) {
+	var last uint64
 	for _, n := range shown {
 		if s := book.entry(n); s.user == user {
-			last = max(last, atomic.LoadUint32(&s.last))
+			last = max(last, atomic.LoadUint64(&s.last))
 		}
 	}
 	all := l.readings[user]
-	from, _ := slices.BinarySearchFunc(all, last+1, func(r reading, number uint32) int { return cmp.Compare(r.number, number) })
-	for _, r := range all[from:] {
-		if r.holds(modified) {
+	from, _ := slices.BinarySearchFunc(all, uint32(last>>32)+1, func(r reading, number uint32) int { return cmp.Compare(r.number, number) })
+	for i := range all[from:] {
+		if r := &all[from+i]; r.wants(l.server.renderer, it, last) {
 			return r, true
 		}
 	}
-	return reading{}, false
+	return nil, false
 }
 
 func (l *ledgerWriter) line(index, seq uint32, shown []uint32, book *ledger) error {
@@ -288,7 +323,8 @@ func (l *ledgerWriter) line(index, seq uint32, shown []uint32, book *ledger) err
 			b = append(b, `,"time":`...)
 			b = strconv.AppendInt(b, modified[i], 10)
 		}
-		if r, ok := l.again(s.user, shown, book, modified[i]); ok {
+		it.modified = modified[i]
+		if r, ok := l.again(s.user, shown, book, &it); ok {
 			b = append(b, `,"again":"`...)
 			b = time.Unix(0, r.at).UTC().AppendFormat(b, time.RFC3339Nano)
 			b = append(b, '"')

@@ -38,7 +38,7 @@ func (s *Server) getAllMessages(x *exchange, user uint32) {
 
 	ask := pageRequest{
 		query:  query{user: user, win: req.win, clauses: req.clauses, created: x.dice.chance(quirks.FilterCreated)},
-		offset: req.token.offset, limit: req.top, cut: x.fault.spoils(),
+		offset: req.token.offset, pass: req.token.pass, limit: req.top, cut: x.fault.spoils(),
 	}
 	next := skipToken{offset: ask.offset}
 	switch {

@@ -371,6 +371,125 @@ func TestLedger_SaysWhenAShiftHidTheVersion(t *testing.T) {
 	}
 }
 
+// threePages is a tenant with one chat of three messages, and its window of one message a page.
+func threePages(t *testing.T, quirks Quirks) (c *client, window string) {
+	t.Helper()
+	c = start(t, Config{Users: 2, Chats: 1, Quirks: quirks})
+	user, made := c.s.Users()[0], c.clock.Now()
+	for range 3 {
+		c.change(`{"do":"create","user":"` + user + `"}`)
+		c.clock.Add(time.Second)
+	}
+	return c, messages(user, between(made.Add(-time.Minute), made.Add(time.Minute)), "$top=1")
+}
+
+// lacking names the messages of which the ledger says that a window was read without them.
+func (c *client) lacking() (again, missed []string) {
+	c.t.Helper()
+	for _, line := range c.ledger() {
+		for _, s := range line.Shown {
+			if s.Again != nil {
+				again = append(again, line.ID)
+			}
+			if s.Missed != nil {
+				missed = append(missed, line.ID)
+			}
+		}
+	}
+	return again, missed
+}
+
+// A page that is asked for twice, and one behind an empty page, belong to the reading they continue: nothing was missing in it.
+func TestLedger_TakesAContinuedReadingForOne(t *testing.T) {
+	for name, quirks := range map[string]Quirks{"a page twice": {}, "empty pages": {EmptyPage: 0.5}} {
+		t.Run(name, func(t *testing.T) {
+			c, window := threePages(t, quirks)
+			for range 5 {
+				first := c.page(window)
+				if quirks == (Quirks{}) {
+					c.page(first.link())
+				}
+				c.readAll(first.link())
+				c.clock.Add(time.Minute)
+			}
+			if again, missed := c.lacking(); len(again)+len(missed) > 0 {
+				t.Errorf("not shown any more: %v, and for a while: %v; every reading was whole", again, missed)
+			}
+		})
+	}
+}
+
+// A page that is asked for once more can lack what it showed before, and then there is no second chance to see that.
+func TestLedger_SaysWhenAPageLostAVersion(t *testing.T) {
+	c, window := threePages(t, Quirks{})
+	first := c.page(window)
+	second := c.page(first.link())
+	lost, kept := parse(t, second.Value[0]), parse(t, first.Value[0])
+	c.clock.Add(2 * time.Minute)
+	c.change(`{"do":"edit","chatId":"` + lost.ChatID + `","id":"` + lost.ID + `"}`) // leaves the window
+	if items := c.readAll(first.link()); len(items) != 1 {
+		t.Fatalf("%d items", len(items))
+	}
+	if again, missed := c.lacking(); !slices.Equal(again, []string{lost.ID}) || len(missed) > 0 {
+		t.Errorf("not shown any more: %v, and for a while: %v, want %s alone, and not %s, which stood on the page before", again, missed, lost.ID, kept.ID)
+	}
+}
+
+// The windows in which a replaced version could have been are not read in the order of their times.
+func TestLedger_SaysWhenALaterSliceWasReadWithoutTheVersion(t *testing.T) {
+	c := start(t, Config{Users: 2, Chats: 1})
+	user, made := c.s.Users()[0], c.clock.Now()
+	message := c.change(`{"do":"create","user":"` + user + `"}`)
+	slice := func(from, to time.Duration) string { return messages(user, between(made.Add(from), made.Add(to))) }
+	c.readAll(slice(-time.Minute, time.Minute))
+	c.clock.Add(time.Hour)
+	c.change(`{"do":"edit","chatId":"` + message.ChatID + `","id":"` + message.ID + `"}`)
+	c.readAll(slice(-time.Hour, -time.Minute))
+	if again, _ := c.lacking(); len(again) > 0 {
+		t.Errorf("%v is said to be missing in a slice that ends before it", again)
+	}
+	c.readAll(slice(-time.Minute, time.Minute))
+	if again, _ := c.lacking(); !slices.Equal(again, []string{message.ID}) {
+		t.Errorf("not shown any more: %v, want %s", again, message.ID)
+	}
+}
+
+// A version belongs to a window by its time to the tick, and to a filter by its sender.
+func TestLedger_KnowsWhatAReadingAskedFor(t *testing.T) {
+	c := start(t, Config{Seed: 2, Users: 2, Chats: 1, Content: Content{FineTimes: 1}})
+	user := c.s.Users()[0]
+	var message Changed
+	var m chatMessage
+	for m.Modified == nil || len(*m.Modified) < len("2026-03-02T10:00:00.0001Z") { // one whose time is finer than a millisecond
+		c.clock.Add(time.Second)
+		message = c.change(`{"do":"create","user":"` + user + `"}`)
+		for _, raw := range c.readAll(messages(user, "$top=100")) {
+			if parse(t, raw).ID == message.ID {
+				m = parse(t, raw)
+			}
+		}
+	}
+	at := time.UnixMilli(message.Time)
+	var from struct{ User struct{ ID string } }
+	if err := json.Unmarshal(m.From, &from); err != nil {
+		t.Fatal(err)
+	}
+	c.clock.Add(time.Hour)
+	c.change(`{"do":"edit","chatId":"` + message.ChatID + `","id":"` + message.ID + `"}`)
+	for _, other := range c.s.Users() {
+		if other != from.User.ID {
+			c.readAll(messages(user, between(at.Add(-time.Minute), at.Add(time.Minute))+" and from/user/id eq '"+other+"'"))
+		}
+	}
+	if again, _ := c.lacking(); slices.Contains(again, message.ID) {
+		t.Error("a reading of another sender's messages is said to have lacked it")
+	}
+	c.readAll(messages(user, between(at, at.Add(time.Minute))+" and from/user/id eq '"+from.User.ID+"'"))
+	if again, _ := c.lacking(); !slices.Contains(again, message.ID) {
+		t.Error("a window that begins within its millisecond does not count")
+	}
+}
+
 func TestLedger_LeavesOutMailboxesNobodyMayRead(t *testing.T) {
 	c := start(t, Config{Users: 2, Chats: 1})
 	user, other := c.s.Users()[0], c.s.Users()[1]

@@ -254,7 +254,7 @@ func (m *model) show(user, index, seq uint32) {
 	box := &m.mailboxes[user]
 	old := box.put(index, seq, m.messages[index].versions(), func(s uint32) int64 { return m.modifiedIn(user, index, s) })
 	if old.seq > 0 && (old.shown == old.seq || old.cut == old.seq) {
-		box.asked.news = true
+		box.asked.replaced.add(old.modified)
 	}
 }
 

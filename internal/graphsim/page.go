@@ -6,6 +6,7 @@ import "sync/atomic"
 type pageRequest struct {
 	query
 	offset int
+	pass   int // how many empty pages came before at this offset
 	limit  int
 	cut    bool // the response will be spoiled
 }
@@ -27,21 +28,22 @@ func (m *model) read(now int64, req pageRequest) page {
 	p := page{items: make([]item, 0, end-start), more: end < len(matching)}
 	copies := m.mailboxes[req.user].copies
 	to, at := req.win.upperMillis(), m.cfg.Now().UnixNano()
-	asked := &m.mailboxes[req.user].asked
+	asked, render := &m.mailboxes[req.user].asked, renderer{cfg: &m.cfg, userIDs: m.userIDs}
 	m.ledger.ask(asked, req, p.more, at)
 	for _, i := range matching[start:end] {
 		c := &copies[i]
 		it := m.item(c.message, c.seq)
 		it.user, it.modified = req.user, c.modified
 		p.items = append(p.items, it)
+		last := lastShown(asked.number, req.offset)
 		if c.shown >= c.seq || req.cut && c.cut >= c.seq {
 			shown := m.ledger.entry(c.entry)
 			if shown.missed == 0 {
-				if at := asked.missed(shown.last, c.modified); at != 0 {
+				if at := asked.missed(render, &it, shown.last); at != 0 {
 					atomic.StoreInt64(&shown.missed, at)
 				}
 			}
-			atomic.StoreUint32(&shown.last, asked.number)
+			atomic.StoreUint64(&shown.last, last)
 			continue
 		}
 		if req.cut {
@@ -49,7 +51,7 @@ func (m *model) read(now int64, req pageRequest) page {
 		} else {
 			c.shown = c.seq
 		}
-		c.entry = m.ledger.enter(showing{message: c.message, seq: c.seq, user: req.user, cut: req.cut, at: at, to: to, last: asked.number})
+		c.entry = m.ledger.enter(showing{message: c.message, seq: c.seq, user: req.user, cut: req.cut, at: at, to: to, last: last})
 	}
 	return p
 }
