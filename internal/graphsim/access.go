@@ -59,13 +59,17 @@ func role(token accessToken, needed ...string) *graphError {
 	return &e
 }
 
-// access says why a user's messages may not be read, nil if they may.
-func (s *Server) access(x *exchange, user uint32, req *messagesRequest) *graphError {
+// access finds the user by id or principal name, or says why the messages may not be read.
+func (s *Server) access(x *exchange, key string, req *messagesRequest) (user uint32, refused *graphError) {
 	if refused := role(x.token, "Chat.Read.All", "Chat.ReadWrite.All"); refused != nil {
-		return refused
+		return 0, refused
+	}
+	user, ok := s.user(key)
+	if !ok {
+		return 0, &errNoUser
 	}
 	if refused := s.unreadable(x.cfg, user); refused != nil {
-		return refused
+		return 0, refused
 	}
 	payment := graphError{status: http.StatusPaymentRequired, code: "PaymentRequired"}
 	switch x.cfg.Access.Payment {
@@ -77,13 +81,13 @@ func (s *Server) access(x *exchange, user uint32, req *messagesRequest) *graphEr
 		payment.message = "To call this API, the tenant needs a valid license to access this API."
 	case "evaluation":
 		if req.model != "" || s.evaluated.Load() < int64(x.cfg.Access.EvaluationCapacity) {
-			return nil
+			return user, nil
 		}
 		payment.message = "The evaluation mode capacity has been exceeded. Use a valid billing model."
 	default:
-		return nil
+		return user, nil
 	}
-	return &payment
+	return 0, &payment
 }
 
 // mailboxOutlives is how long a deleted user's messages can still be exported. Source: the Teams export documentation.

@@ -195,7 +195,14 @@ func TestAccess_RefusalsPerTokenAndTenant(t *testing.T) {
 	refused(http.StatusForbidden, "No authorization information present on the request.")
 	token([]string{"Chat.Read"}, true)
 	refused(http.StatusPreconditionFailed, "delegated")
+	known := link
+	link = messages("00000000-0000-0000-0000-000000000000")
+	refused(http.StatusPreconditionFailed, "delegated") // who may not ask does not learn who exists
 	token([]string{"Chat.ReadWrite.All"}, false)
+	refused(http.StatusNotFound, "Resource not found.")
+	link = messages("00000000-0000-0000-0000-000000000000", "$select=id")
+	refused(http.StatusBadRequest, "not allowed")
+	link = known
 	refused(http.StatusOK, `"value"`)
 	c.token = good
 	for payment, words := range map[string]string{"subscription": "must be associated with an Azure subscription", "license": "the user needs a valid license", "tenant": "tenant needs a valid license"} {

@@ -2,6 +2,7 @@ package graphsim
 
 import (
 	"encoding/base64"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -40,8 +41,8 @@ func parseDirectoryQuery(r *http.Request, needsAdvanced bool) (*directoryQuery, 
 	}
 	q := &directoryQuery{top: defaultDirectoryPage, raw: values}
 	q.advanced = strings.EqualFold(r.Header.Get("ConsistencyLevel"), "eventual") && values.Get("$count") == "true"
-	for name, all := range values {
-		value := all[0]
+	for _, name := range slices.Sorted(maps.Keys(values)) { // so that of several faults always the same one is named
+		value := values.Get(name)
 		switch name {
 		case "$top":
 			if q.top, err = strconv.Atoi(value); err != nil || q.top < 1 || q.top > maxDirectoryPage {

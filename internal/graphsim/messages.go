@@ -14,14 +14,15 @@ const foreignRoot = "https://graph.elsewhere.invalid"
 const maxEmptyPages = 3
 
 // getAllMessages answers GET /users/{id}/chats/getAllMessages.
-func (s *Server) getAllMessages(x *exchange, user uint32) {
+func (s *Server) getAllMessages(x *exchange, key string) {
 	quirks := &x.cfg.Quirks
 	req, refused := parseMessagesQuery(x.r.URL.RawQuery, tolerance{skip: quirks.SkipLink > 0, filter: x.dice.chance(quirks.LenientFilter)})
 	if refused != nil {
 		x.fail(*refused)
 		return
 	}
-	if refused := s.access(x, user, req); refused != nil {
+	user, refused := s.access(x, key, req)
+	if refused != nil {
 		x.fail(*refused)
 		return
 	}

@@ -1,7 +1,9 @@
 package graphsim
 
 import (
+	"maps"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -44,7 +46,8 @@ func parseMessagesQuery(raw string, takes tolerance) (*messagesRequest, *graphEr
 		return nil, refuse("Bad Request - Error in query syntax.")
 	}
 	req := &messagesRequest{top: defaultTop, win: always}
-	for name, all := range values {
+	for _, name := range slices.Sorted(maps.Keys(values)) { // so that of several faults always the same one is named
+		all := values[name]
 		if strings.HasPrefix(name, "$") && len(all) > 1 {
 			return nil, refuse("Query option '" + name + "' was specified more than once, but it must be specified at most once.")
 		}

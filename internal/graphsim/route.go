@@ -80,13 +80,7 @@ func (s *Server) route(x *exchange, path string) (answer func(), teams bool) {
 	const messages, cast = "getAllMessages", "microsoft.graph."
 	switch n := len(segments); {
 	case n == 4 && is(0, "users") && is(2, "chats") && is(3, messages, cast+messages, "allMessages"):
-		return func() {
-			if user, ok := s.user(segments[1]); ok {
-				s.getAllMessages(x, user)
-			} else {
-				x.fail(errNoUser)
-			}
-		}, true
+		return func() { s.getAllMessages(x, segments[1]) }, true
 	case n == 3 && is(0, "me") && is(1, "chats") && is(2, messages, cast+messages):
 		return func() { x.fail(errDelegated) }, true
 	case n == 1 && is(0, "users"):
