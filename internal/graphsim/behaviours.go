@@ -97,6 +97,7 @@ func (c *Config) behaviours() []behaviour {
 		{"content-unknown", "properties the metadata does not name", &n.Unknown},
 		{"content-fine-times", "times with 4 to 7 fractional digits", &n.FineTimes},
 		{"content-null-modified", "lastModifiedDateTime null", &n.NullModified},
+		{"content-absent", "properties left out that are null: of edit, deletion, event, channel and webUrl", &n.Absent},
 		{"content-escapes", "characters beyond ASCII as \\u escapes", &n.Escapes},
 		{"content-large", "bodies of 8 to 28 KB", &n.Large},
 		{"content-bad-items", "items without id, without chatId, or with a time that does not parse", &n.BadItems},

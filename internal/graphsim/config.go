@@ -90,6 +90,7 @@ type Content struct {
 	Unknown      float64 // properties the metadata does not name
 	FineTimes    float64 // times with 4 to 7 fractional digits
 	NullModified float64 // unchanged messages with lastModifiedDateTime null
+	Absent       float64 // messages without some of the properties that are null
 	Escapes      float64 // messages whose characters beyond ASCII are sent as \u escapes
 	Large        float64 // bodies of 8 to 28 KB
 	BadItems     float64 // items no client can use: no id, no chatId, a time that does not parse

@@ -82,6 +82,39 @@ func TestContent_IsAsVariedAsPublished(t *testing.T) {
 	}
 }
 
+// TestContent_LeavesOutWhatIsNull: some published items lack properties that others have as null.
+func TestContent_LeavesOutWhatIsNull(t *testing.T) {
+	c := start(t, Config{Users: 2, Chats: 1, History: History{Messages: 400, Reach: time.Hour}, Edits: 0.3, Deletions: 0.2, Content: Content{Absent: 0.5, System: 0.2}})
+	optional := []string{"lastEditedDateTime", "deletedDateTime", "webUrl", "channelIdentity", "eventDetail"}
+	absent, null, given := map[string]int{}, map[string]int{}, map[string]int{}
+	for _, raw := range c.readAll(messages(c.s.Users()[0], "$top=200")) {
+		var item map[string]json.RawMessage
+		if err := json.Unmarshal(raw, &item); err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range optional {
+			switch value, ok := item[name]; {
+			case !ok:
+				absent[name]++
+			case string(value) == "null":
+				null[name]++
+			default:
+				given[name]++
+			}
+		}
+		for _, name := range []string{"id", "etag", "chatId", "messageType", "createdDateTime", "lastModifiedDateTime", "from", "body", "attachments", "mentions", "reactions"} {
+			if item[name] == nil {
+				t.Errorf("%s is left out of %s", name, raw)
+			}
+		}
+	}
+	for _, name := range optional {
+		if absent[name] < 50 || null[name] < 50 || name != "webUrl" && name != "channelIdentity" && given[name] < 20 {
+			t.Errorf("%s is absent in %d items, null in %d, and has a value in %d", name, absent[name], null[name], given[name])
+		}
+	}
+}
+
 func nonNil(a, b *string) *string {
 	if a != nil {
 		return a

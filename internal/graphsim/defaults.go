@@ -19,7 +19,7 @@ func Defaults() Config {
 		Lateness:  Lateness{Max: maxLateness, Share: 0.3},
 		Content: Content{
 			System: 0.05, HTML: 0.6, Attachments: 0.1, Mentions: 0.08, Violations: 0.01, Strangers: 0.12,
-			Unknown: 0.05, FineTimes: 0.02, NullModified: 0.01, Escapes: 0.05, Large: 0.002,
+			Unknown: 0.05, FineTimes: 0.02, NullModified: 0.01, Absent: 0.05, Escapes: 0.05, Large: 0.002,
 		},
 		Limits:    Limits{PerSecond: 200, SustainedShare: 0.83, TopTimeout: 1000},
 		Quirks:    Quirks{EmptyPage: 0.01, ShortPage: 0.02, NullLink: 0.25},

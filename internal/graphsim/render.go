@@ -23,6 +23,7 @@ const (
 	traitDeletedEmpty
 	traitBehalf
 	traitOpen
+	traitAbsent
 )
 
 // renderer turns versions into JSON. It works from the seed alone: the same item always gives the same bytes.
@@ -114,20 +115,21 @@ func (r renderer) appendItem(b []byte, it *item, knowing bool) []byte {
 	default:
 		b = appendQuotedTime(b, it.modified, r.fraction(it.index, it.seq))
 	}
-	b = append(b, `,"lastEditedDateTime":`...)
+	absent := r.has(it.index, traitAbsent, content.Absent)
 	if edition := msg.editionAt(it.seq); edition > 1 {
+		b = append(b, `,"lastEditedDateTime":`...)
 		// The edit itself is reported some milliseconds before the modification it causes.
 		at := msg.version(edition).at
 		at = max(at-int64(mix(r.cfg.Seed, purposeTicks, uint64(it.index), uint64(edition), 1)%53), msg.created+1)
 		b = appendQuotedTime(b, min(at, msg.version(edition).at), 0)
-	} else {
-		b = append(b, `null`...)
+	} else if !absent {
+		b = append(b, `,"lastEditedDateTime":null`...)
 	}
-	b = append(b, `,"deletedDateTime":`...)
 	if deleted := msg.deletedAt(it.seq); deleted != 0 {
+		b = append(b, `,"deletedDateTime":`...)
 		b = appendQuotedTime(b, deleted, 0)
-	} else {
-		b = append(b, `null`...)
+	} else if !absent {
+		b = append(b, `,"deletedDateTime":null`...)
 	}
 	b = append(b, `,"subject":`...)
 	if d := r.dice(it.index, traitSubject); !system && d.chance(0.03) {
@@ -150,7 +152,10 @@ func (r renderer) appendItem(b []byte, it *item, knowing bool) []byte {
 	default:
 		b = append(b, `urgent`...)
 	}
-	b = append(b, `","locale":"en-us","webUrl":null,"channelIdentity":null`...)
+	b = append(b, `","locale":"en-us"`...)
+	if !absent {
+		b = append(b, `,"webUrl":null,"channelIdentity":null`...)
+	}
 	blocked := r.blocked(it)
 	if blocked {
 		b = r.appendViolation(b, it.index)
@@ -162,7 +167,10 @@ func (r renderer) appendItem(b []byte, it *item, knowing bool) []byte {
 		b = r.appendEvent(b, it, escapes)
 		b = append(b, `,"from":null`...)
 	} else {
-		b = append(b, `,"eventDetail":null,"from":`...)
+		if !absent {
+			b = append(b, `,"eventDetail":null`...)
+		}
+		b = append(b, `,"from":`...)
 		from := r.sender(it.index, msg.kind, it.chat)
 		if r.has(it.index, traitOpen, content.Unknown) {
 			from.tenantID = newGUID(r.cfg.Seed, purposeTenant).String()
