@@ -91,7 +91,7 @@ func (s *simulate) numbers(cmd *cobra.Command) {
 
 	f.StringVar(&c.Address, "address", c.Address, "where to listen, host:port; port 0 is a free one")
 	f.StringVar(&c.Host, "host", c.Host, "name under which clients reach it, if it is not the address: it stands in links and in the certificate")
-	f.StringVar(&c.Dir, "dir", c.Dir, "existing folder that gets ca.pem; empty is a temporary one")
+	f.StringVar(&c.Dir, "dir", c.Dir, "existing folder that gets ca.pem, and the file users if there are thousands; empty is a temporary one")
 	f.IntVar(&c.CacheBytes, "cache-bytes", c.CacheBytes, "bytes of rendered messages that are kept")
 	f.StringArrayVar(&s.set, "set", nil, "name=rate of a behaviour listed above; may be repeated")
 }
@@ -134,7 +134,11 @@ func (s *simulate) run(cmd *cobra.Command) error {
 		return err
 	}
 	defer sim.Close()
-	for _, e := range simulatorEnvironment(sim, cfg.Dir) {
+	environment, err := simulatorEnvironment(sim, cfg.Dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range environment {
 		fmt.Fprintf(cmd.OutOrStdout(), "export %s='%s'\n", e.name, e.value)
 	}
 	<-cmd.Context().Done()
@@ -143,8 +147,18 @@ func (s *simulate) run(cmd *cobra.Command) error {
 
 type variable struct{ name, value string }
 
-// simulatorEnvironment is what a connector needs to talk to a simulator.
-func simulatorEnvironment(s *graphsim.Server, dir string) []variable {
+// longestVariable is how long a variable of an environment may be, in bytes: Linux allows 128 KiB.
+const longestVariable = 120 << 10
+
+// simulatorEnvironment is what a connector needs to talk to a simulator. Users whose ids no variable holds are written to a file.
+func simulatorEnvironment(s *graphsim.Server, dir string) ([]variable, error) {
+	users := variable{"SOURCE_USERS", strings.Join(s.Users(), ",")}
+	if len(users.value) > longestVariable {
+		users = variable{"SOURCE_USERS_FILE", dir + "/users"}
+		if err := os.WriteFile(users.value, []byte(strings.Join(s.Users(), "\n")+"\n"), 0o644); err != nil {
+			return nil, err
+		}
+	}
 	return []variable{
 		{"GRAPH_ENDPOINT", s.URL()},
 		{"GRAPH_CA_FILE", dir + "/ca.pem"},
@@ -152,8 +166,8 @@ func simulatorEnvironment(s *graphsim.Server, dir string) []variable {
 		{"AZURE_TENANT_ID", s.TenantID()},
 		{"AZURE_CLIENT_ID", s.ClientID()},
 		{"AZURE_CLIENT_SECRET", s.ClientSecret()},
-		{"SOURCE_USERS", strings.Join(s.Users(), ",")},
-	}
+		users,
+	}, nil
 }
 
 // simulateHelp describes the whole of the simulator.
@@ -162,7 +176,8 @@ func simulateHelp() string {
 	b.WriteString(`Run a simulator of the part of Microsoft Graph that the connector reads, over HTTPS with a
 certificate authority made on the spot, print the environment that "connector run" needs to talk
 to it, and serve until interrupted. The same seed, flags and clock give the same tenant. Nothing is
-kept on disk but ca.pem: one that is started again is a new life of the same tenant.
+kept on disk but ca.pem, and a list of users if there are thousands: one that is started again is a
+new life of the same tenant.
 
 Requests to Graph and to the login endpoint:
 `)
@@ -170,6 +185,12 @@ Requests to Graph and to the login endpoint:
 	b.WriteString("\nRequests to the simulator itself, on the same address and without a token (docs/simulator.md has the details):\n")
 	endpoints(&b, graphsim.Controls())
 	b.WriteString(`
+A line of the ledger:
+  {"chatId":"19:…","id":"1772442000123","etag":"1772442060456","seq":2,"time":1772442060456,"bodySha256":"…",
+   "shown":[{"user":"…","at":"2026-03-02T10:01:03.1Z","to":1772442063000}]}
+A change has "do" and, where it makes sense, "chatId", "id", "user", "content", "contentType", "system", "bad", and
+"delayMillis" or "delayMillisOf": {"<user id>": 60000} for how late the copies are visible.
+
 A client that names its process in the User-Agent, as "name/version (instance <id>)", is checked for patience: a
 request more than 250 ms after its own 429 or 503 with Retry-After, and before that wait is over, counts as early.
 

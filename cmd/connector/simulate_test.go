@@ -178,6 +178,41 @@ func TestSimulate_PrintsWhatAClientNeedsAndEndsWhenInterrupted(t *testing.T) {
 	}
 }
 
+// A list of users that no environment holds is in a file, which the connector reads as well.
+func TestSimulate_ManyUsersAreInAFile(t *testing.T) {
+	for users, name := range map[int]string{3000: "SOURCE_USERS", 4000: "SOURCE_USERS_FILE"} {
+		sim, err := graphsim.Start(graphsim.Config{Users: users})
+		if err != nil {
+			t.Fatal(err)
+		}
+		dir := t.TempDir()
+		environment, err := simulatorEnvironment(sim, dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		last := environment[len(environment)-1]
+		list := last.value
+		if name == "SOURCE_USERS_FILE" {
+			data, err := os.ReadFile(list)
+			if err != nil {
+				t.Fatal(err)
+			}
+			list = strings.ReplaceAll(strings.TrimSuffix(string(data), "\n"), "\n", ",")
+		}
+		if last.name != name || list != strings.Join(sim.Users(), ",") {
+			t.Errorf("%d users: %s with %d bytes", users, last.name, len(list))
+		}
+		shell := exec.CommandContext(t.Context(), "true") // what starts a client
+		shell.Env = []string{last.name + "=" + last.value}
+		if err := shell.Run(); err != nil {
+			t.Errorf("%d users: %v", users, err)
+		}
+		if err := sim.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // readMessages gets a token with the printed environment and counts the messages of the first page of each user.
 func readMessages(t *testing.T, env map[string]string) (n int) {
 	t.Helper()

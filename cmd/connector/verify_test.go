@@ -187,7 +187,11 @@ func TestVerify_AMissingTopicIsNamed(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer sim.Close()
-	for _, v := range simulatorEnvironment(sim, dir) {
+	environment, err := simulatorEnvironment(sim, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range environment {
 		t.Setenv(v.name, v.value)
 	}
 	if r := s.run("verify", "--from", "2h", "--to", "1h"); r.code != exitUsage || !strings.Contains(r.err, "there is no such topic: teams.chat.messages; is it KAFKA_TOPIC") {
