@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 )
@@ -51,6 +52,25 @@ func TestDocumentation_IsCurrent(t *testing.T) {
 	if text != string(data) {
 		if err := os.WriteFile(page, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
+		}
+	}
+}
+
+// TestDocumentation_NamesEveryMember holds docs/simulator.md to what is sent to and got from /_sim/.
+func TestDocumentation_NamesEveryMember(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "simulator.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, kind := range []reflect.Type{
+		reflect.TypeFor[LedgerLine](), reflect.TypeFor[Showing](), reflect.TypeFor[Stats](), reflect.TypeFor[InstanceStats](),
+		reflect.TypeFor[Chat](), reflect.TypeFor[Settings](), reflect.TypeFor[Change](), reflect.TypeFor[Changed](), reflect.TypeFor[tokenRequest](),
+	} {
+		for i := range kind.NumField() {
+			name, _, _ := strings.Cut(kind.Field(i).Tag.Get("json"), ",")
+			if name == "" || !strings.Contains(string(page), "`"+name+"`") && !strings.Contains(string(page), `"`+name+`":`) {
+				t.Errorf("%s.%s is not in docs/simulator.md", kind, name)
+			}
 		}
 	}
 }
