@@ -72,6 +72,7 @@ func (s *simulate) numbers(cmd *cobra.Command) {
 	f.DurationVar(&c.Lateness.Max, "lateness", c.Lateness.Max, "longest time from a modification to its visibility in a mailbox, at most 24h; 0 is none")
 	f.Float64Var(&c.Lateness.Share, "lateness-share", c.Lateness.Share, "share of the copies that are late, more than 0 and at most 1")
 	f.Float64Var(&c.Lateness.Shape, "lateness-shape", c.Lateness.Shape, "the delay is lateness·u^shape with u uniform in 0..1: 1 is uniform, 8 puts most near zero with a long tail")
+	f.DurationVar(&c.PurgeAfter, "purge-after", c.PurgeAfter, "how long a deleted message stays readable")
 
 	f.IntVar(&c.Limits.PerSecond, "limit-per-second", c.Limits.PerSecond, "requests in one second before 429; 0 is no limit")
 	f.Float64Var(&c.Limits.SustainedShare, "limit-sustained-share", c.Limits.SustainedShare, "share of that limit that may be used over the longer window; 0 is no limit")

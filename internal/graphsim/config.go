@@ -40,6 +40,8 @@ type Config struct {
 	History History
 	// Lateness is how long a copy takes to become visible in its mailbox.
 	Lateness Lateness
+	// PurgeAfter is how long a deleted message stays readable. Default 21 days, as documented.
+	PurgeAfter time.Duration
 	// Content is how varied the messages are.
 	Content Content
 	// Limits are the throttling limits that count requests.

@@ -7,6 +7,9 @@ import (
 
 const maxLateness = 24 * time.Hour
 
+// documentedPurge is how long a deleted message stays readable. Source: the Teams export documentation.
+const documentedPurge = 21 * 24 * time.Hour
+
 // Defaults returns the documented behaviour of Graph and a small tenant with 10 new messages per second. What follows
 // from other fields, such as Chats from Users, is still zero and is filled in by Start.
 func Defaults() Config {
@@ -36,6 +39,7 @@ func (c Config) withNumbers() Config {
 	c.Groups = cmp.Or(c.Groups, 4)
 	c.History.Reach = cmp.Or(c.History.Reach, 24*time.Hour)
 	c.Lateness.Shape = cmp.Or(c.Lateness.Shape, 8)
+	c.PurgeAfter = cmp.Or(c.PurgeAfter, documentedPurge)
 	c.Limits.SustainedOver = cmp.Or(c.Limits.SustainedOver, time.Minute)
 	c.Faults.RetryAfter = cmp.Or(c.Faults.RetryAfter, 10*time.Second)
 	c.Faults.SlowFor = cmp.Or(c.Faults.SlowFor, 2*time.Second)

@@ -115,10 +115,11 @@ func (m *model) matching(q query) []uint32 {
 			}
 		}
 		if deleted := msg.deletedAt(c.seq); deleted != 0 {
-			if deleted+purgeAfter <= m.now {
+			purged := deleted + m.cfg.PurgeAfter.Milliseconds()
+			if purged <= m.now {
 				continue
 			}
-			until = min(until, deleted+purgeAfter)
+			until = min(until, purged)
 		}
 		if q.clauses != nil && !q.clauses.matches(m.senderOf(c.message), msg.kind == kindSystem) {
 			continue

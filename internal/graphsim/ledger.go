@@ -195,7 +195,7 @@ func (s *Server) WriteLedger(w io.Writer) error {
 			continue
 		}
 		for _, c := range m.mailboxes[i].copies {
-			if deleted := m.messages[c.message].deletedAt(c.seq); deleted != 0 && deleted+purgeAfter <= m.now {
+			if deleted := m.messages[c.message].deletedAt(c.seq); deleted != 0 && deleted+m.cfg.PurgeAfter.Milliseconds() <= m.now {
 				continue
 			}
 			newest[c.message] = max(newest[c.message], c.seq)

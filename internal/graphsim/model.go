@@ -6,9 +6,6 @@ import (
 	"sync"
 )
 
-// purgeAfter is how long a deleted message stays readable: 21 days, in ms. Source: the Teams export documentation.
-const purgeAfter = 21 * 24 * 60 * 60 * 1000
-
 // maxSkewMillis bounds how far the times of two copies of one version lie apart.
 const maxSkewMillis = 5
 

@@ -281,6 +281,21 @@ func TestPurge_DeletedMessagesLeaveAfter21Days(t *testing.T) {
 	}
 }
 
+func TestPurge_ComesWhenItIsConfigured(t *testing.T) {
+	c := start(t, Config{Users: 2, Chats: 1, PurgeAfter: time.Minute})
+	user := c.s.Users()[0]
+	made := c.change(`{"do":"create","user":"` + user + `"}`)
+	c.change(`{"do":"delete","chatId":"` + made.ChatID + `","id":"` + made.ID + `"}`)
+	c.clock.Add(time.Minute - time.Millisecond)
+	if n := len(c.readAll(messages(user))); n != 1 {
+		t.Errorf("%d items before the purge", n)
+	}
+	c.clock.Add(time.Millisecond)
+	if n := len(c.readAll(messages(user))); n != 0 {
+		t.Errorf("%d items after the purge", n)
+	}
+}
+
 func TestPurge_EndsAKeptOrder(t *testing.T) {
 	c := start(t, Config{Users: 2, Chats: 1, History: History{Messages: 200, Reach: time.Hour}})
 	user := c.s.Users()[0]

@@ -49,6 +49,9 @@ func (c Config) Validate() error {
 	if c.Lateness.Max < 0 || c.Lateness.Max > maxLateness {
 		complain("Lateness.Max is %s, must be 0..24h: Graph documents no longer delay", c.Lateness.Max)
 	}
+	if c.PurgeAfter < 0 {
+		complain("PurgeAfter is %s, must not be negative", c.PurgeAfter)
+	}
 	if !(c.Lateness.Share >= 0 && c.Lateness.Share <= 1) {
 		complain("Lateness.Share is %v, must be 0..1", c.Lateness.Share)
 	}
