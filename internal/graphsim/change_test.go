@@ -79,6 +79,24 @@ func TestChange_LifeOfAMessage(t *testing.T) {
 	}
 }
 
+// A message of very many versions is counted like any other.
+func TestStats_CountEachVersionOnce(t *testing.T) {
+	c := start(t, Config{Users: 2, Chats: 1})
+	user := c.s.Users()[0]
+	made := c.change(`{"do":"create","user":"` + user + `"}`)
+	for n := range 70 {
+		for _, reader := range c.s.Users() {
+			c.readAll(messages(reader))
+			c.readAll(messages(reader))
+		}
+		if exposed := c.stats().Exposed; exposed != int64(n+1) {
+			t.Fatalf("%d versions were shown, %d are counted", n+1, exposed)
+		}
+		c.clock.Add(time.Second)
+		c.change(`{"do":"edit","chatId":"` + made.ChatID + `","id":"` + made.ID + `"}`)
+	}
+}
+
 func TestChange_DelaysOfSingleCopies(t *testing.T) {
 	c := start(t, Config{Users: 2, Chats: 1})
 	users := c.s.Users()

@@ -36,11 +36,34 @@ const ledgerChunk = 1 << 14
 // ledger is the list of all first showings, in order. Chunks are never moved, so what was entered can be read without
 // a lock up to the length taken under it.
 type ledger struct {
-	chunks [][]showing
-	length int
-	// exposed holds every version that was shown to anybody, as message and seq.
-	exposed map[uint64]struct{}
+	chunks  [][]showing
+	length  int
+	exposed int    // versions that were shown to anybody
 	asked   uint32 // readings there were
+	// first64 has a bit for each of the first 64 versions of each message, set if it was shown; further has the others.
+	first64 []uint64
+	further map[[2]uint32]bool
+}
+
+// expose counts a version when it is shown for the first time to anybody.
+func (l *ledger) expose(message, seq uint32) {
+	if seq > 64 {
+		if l.further == nil {
+			l.further = map[[2]uint32]bool{}
+		}
+		if key := [2]uint32{message, seq}; !l.further[key] {
+			l.further[key] = true
+			l.exposed++
+		}
+		return
+	}
+	if missing := int(message) + 1 - len(l.first64); missing > 0 {
+		l.first64 = append(l.first64, make([]uint64, missing)...)
+	}
+	if bit := uint64(1) << (seq - 1); l.first64[message]&bit == 0 {
+		l.first64[message] |= bit
+		l.exposed++
+	}
 }
 
 // reading is a user's window being asked for from its beginning, or once more from a page on.
@@ -132,10 +155,7 @@ func (l *ledger) enter(s showing) uint32 {
 	last := &l.chunks[len(l.chunks)-1]
 	*last = append(*last, s)
 	l.length++
-	if l.exposed == nil {
-		l.exposed = make(map[uint64]struct{})
-	}
-	l.exposed[uint64(s.message)<<32|uint64(s.seq)] = struct{}{}
+	l.expose(s.message, s.seq)
 	return uint32(l.length - 1)
 }
 

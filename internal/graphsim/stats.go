@@ -159,7 +159,7 @@ func (s *Server) Stats() Stats {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.advance(s.graphMillis())
-	st.Exposed = int64(len(m.ledger.exposed))
+	st.Exposed = int64(m.ledger.exposed)
 	st.Messages = int64(len(m.messages))
 	for i := range m.messages {
 		st.Versions += int64(m.messages[i].versions())
