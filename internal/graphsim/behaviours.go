@@ -63,7 +63,7 @@ func (c *Config) behaviours() []behaviour {
 		{"fault-503", "503 service unavailable, every other one with Retry-After", &f.Unavailable},
 		{"fault-504", "504 gateway timeout", &f.GatewayTimeout},
 		{"fault-509", "509 bandwidth limit exceeded", &f.Bandwidth},
-		{"fault-cut", "the connection is cut in the middle of the body", &f.Cut},
+		{"fault-cut", "the connection is cut in the middle of the body; over HTTP/2 it is the stream", &f.Cut},
 		{"fault-truncate", "the JSON ends in the middle of a complete response", &f.Truncate},
 		{"fault-slow", "the body comes slowly", &f.Slow},
 		{"fault-content-type", "200 with an HTML page, as from a proxy", &f.ContentType},

@@ -189,11 +189,12 @@ type Showing struct {
 	// Cut means that a fault spoiled the response, so that the client may not have got it. If the version was later shown to
 	// the user in a sound response, that is a showing of its own.
 	Cut bool `json:"cut,omitempty"`
-	// Again is when the user's feed was first asked for a window that holds this copy's time after it was shown for the last time:
-	// a newer version had taken its place, or a change between two pages hid it. A client whose earlier response was lost, or that
+	// Again is when the user's feed was first asked for something that this copy belonged to after it was shown for the last time:
+	// a newer version had taken its place, or a change between two pages hid it. A page that is asked for twice asks again for what
+	// stood on it and behind it. A client whose earlier response was lost, or that
 	// could not commit what it read, has had no second chance to see the version since then. Absent if it never was.
 	Again *time.Time `json:"again,omitempty"`
-	// Missed is when the first reading of such a window began that lacked the copy, although it was shown before and, unlike with
+	// Missed is when the first such reading began that lacked the copy, although it was shown before and, unlike with
 	// Again, after. Who could not commit the earlier showing did not see the version until it was shown again.
 	Missed *time.Time `json:"missed,omitempty"`
 	// Time is the lastModifiedDateTime this user's copy has, in Unix ms, where it differs from the version's.
