@@ -50,14 +50,20 @@ func Read(ctx context.Context, client []kgo.Opt, topic, connector, tenant string
 	return stored, nil
 }
 
-// slot is a place where compaction keeps a record of its own.
-type slot struct {
-	partition int32
-	key       string
-}
+// slots are the newest records of all places where one user stands. Compaction keeps a record for each partition and key.
+type slots []*kgo.Record
 
-// slots are the newest records of all places where one user stands.
-type slots map[slot]*kgo.Record
+// put takes a record that follows those that are there. It keeps nothing of the batch that the record came in.
+func (s *slots) put(r *kgo.Record) {
+	r = &kgo.Record{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Timestamp: r.Timestamp, Key: bytes.Clone(r.Key), Value: bytes.Clone(r.Value)}
+	for i, old := range *s {
+		if old.Partition == r.Partition && bytes.Equal(old.Key, r.Key) {
+			(*s)[i] = r
+			return
+		}
+	}
+	*s = append(*s, r)
+}
 
 // scan reads what stands in the topic for each user of one connector and tenant.
 func scan(ctx context.Context, client []kgo.Opt, topic, connector, tenant string, patience time.Duration) (map[string]slots, error) {
@@ -68,21 +74,15 @@ func scan(ctx context.Context, client []kgo.Opt, topic, connector, tenant string
 			if err != nil || key.Connector != connector || key.Tenant != tenant {
 				return nil // another connector's, or another tenant's
 			}
-			if users[key.User] == nil {
-				users[key.User] = make(slots)
-			}
-			users[key.User][slot{r.Partition, string(r.Key)}] = detached(r)
+			found := users[key.User]
+			found.put(r)
+			users[key.User] = found
 			return nil
 		})
 	if err != nil {
 		return nil, fmt.Errorf("offsets: read positions: %w", err)
 	}
 	return users, nil
-}
-
-// detached is a record that does not hold the whole batch it came in.
-func detached(r *kgo.Record) *kgo.Record {
-	return &kgo.Record{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Timestamp: r.Timestamp, Key: bytes.Clone(r.Key), Value: bytes.Clone(r.Value)}
 }
 
 // winner is the record that counts.
