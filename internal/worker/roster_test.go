@@ -176,3 +176,31 @@ func TestRoster_NobodyIsFoundAtAll(t *testing.T) {
 		t.Error("an empty discovery was believed at once")
 	}
 }
+
+// The tombstone must stand where the position stands, or it only hides it; and who is found again before it is committed
+// keeps the new position.
+func TestSession_AForgottenUsersPositionEndsWhereItStands(t *testing.T) {
+	users := []string{"a", "b", "c", "d", "e", "f", "g", "h"} // they are in all three partitions
+	cfg := configuration(t, users...)
+	cfg.Writer.Topics.Partitions = 3
+	s := open(t, cfg)
+	s.save(t)
+	removed := time.Now()
+	s.enrol(found(), removed)
+	s.enrol(found(), removed.Add(cfg.UsersRetention+time.Hour))
+	back := removed.Add(cfg.UsersRetention + 2*time.Hour)
+	s.enrol(found("a", "b"), back)
+	s.save(t)
+	s.writer.Close()
+
+	stored, err := offsets.Read(t.Context(), cfg.Writer.Client, cfg.Writer.Topics.Offsets, cfg.Name, cfg.Tenant, cfg.RebuildTimeout)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range stored.Losers {
+		t.Errorf("partition %d still holds %s, beside its tombstone", r.Partition, r.Key)
+	}
+	if left := slices.Sorted(maps.Keys(stored.Positions)); !slices.Equal(left, []string{"a", "b"}) {
+		t.Errorf("there are positions of %v, want those who came back, a and b", left)
+	}
+}

@@ -176,13 +176,14 @@ func (s *session) commitLoop(ctx context.Context) error {
 // commit makes the records since the last commit visible, together with the positions that stand for
 // them. The caller holds mu.
 func (s *session) commit(ctx context.Context) error {
+	// Tombstones first: who was found again since keeps the new position. Partition -1 sends them where their keys lead.
+	for _, user := range s.forgotten {
+		key := offsets.Key{Connector: s.cfg.Name, Tenant: s.cfg.Tenant, User: user}
+		s.writer.WritePosition(&kgo.Record{Topic: s.cfg.Writer.Topics.Offsets, Partition: -1, Key: key.Bytes()})
+	}
 	for user, p := range s.dirty {
 		key := offsets.Key{Connector: s.cfg.Name, Tenant: s.cfg.Tenant, User: user}
 		s.writer.WritePosition(offsets.Record(s.cfg.Writer.Topics.Offsets, key, p))
-	}
-	for _, user := range s.forgotten {
-		key := offsets.Key{Connector: s.cfg.Name, Tenant: s.cfg.Tenant, User: user}
-		s.writer.WritePosition(&kgo.Record{Topic: s.cfg.Writer.Topics.Offsets, Key: key.Bytes()})
 	}
 	began := time.Now()
 	if err := s.writer.Commit(ctx); err != nil {
