@@ -27,8 +27,8 @@ type Topics struct {
 
 // Limits are what the topics' configuration allows a record to be.
 type Limits struct {
-	// OutputBytes and LetterBytes bound a batch, and so a record, in bytes.
-	OutputBytes, LetterBytes int32
+	// OutputBytes, LetterBytes and PositionBytes bound a batch, and so a record, in bytes.
+	OutputBytes, LetterBytes, PositionBytes int32
 	// Before and After bound how far a record's timestamp may lie in the past and in the future;
 	// 0 means no bound.
 	Before, After time.Duration
@@ -68,12 +68,13 @@ func EnsureTopics(ctx context.Context, adm *kadm.Client, t Topics) (Limits, erro
 	if err := errors.Join(unfit...); err != nil {
 		return Limits{}, err
 	}
-	output, letters := described[0], described[1]
+	output, letters, positions := described[0], described[1], described[2]
 	return Limits{
-		OutputBytes: output.MaxMessageBytes,
-		LetterBytes: letters.MaxMessageBytes,
-		Before:      output.settings.bound("message.timestamp.before.max.ms"),
-		After:       output.settings.bound("message.timestamp.after.max.ms"),
+		OutputBytes:   output.MaxMessageBytes,
+		LetterBytes:   letters.MaxMessageBytes,
+		PositionBytes: positions.MaxMessageBytes,
+		Before:        output.settings.bound("message.timestamp.before.max.ms"),
+		After:         output.settings.bound("message.timestamp.after.max.ms"),
 	}, nil
 }
 

@@ -111,10 +111,14 @@ func (w *Writer) Fits(r *kgo.Record) bool {
 
 // limit is the most bytes that a batch for a topic may have.
 func (w *Writer) limit(topic string) int32 {
-	if topic == w.cfg.Topics.DeadLetters {
+	switch topic {
+	case w.cfg.Topics.DeadLetters:
 		return clampBatch(w.cfg.Limits.LetterBytes)
+	case w.cfg.Topics.Offsets:
+		return clampBatch(w.cfg.Limits.PositionBytes)
+	default:
+		return clampBatch(w.cfg.Limits.OutputBytes)
 	}
-	return clampBatch(w.cfg.Limits.OutputBytes)
 }
 
 // recordSize is an upper bound of what a record and the batch around it take, in bytes.

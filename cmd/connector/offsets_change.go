@@ -380,7 +380,7 @@ const positionBatch = 64 << 10
 // fence opens a writer as the tenant's worker does, so that no worker that is paused can write any more.
 func fence(ctx context.Context, c *chosen, notes io.Writer) (*sink.Writer, error) {
 	cfg := c.tenant.Writer
-	cfg.Limits = sink.Limits{OutputBytes: positionBatch, LetterBytes: positionBatch}
+	cfg.Limits = sink.Limits{PositionBytes: positionBatch}
 	writer, err := sink.OpenWriter(ctx, cfg)
 	if err != nil {
 		return nil, err

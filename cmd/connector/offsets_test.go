@@ -141,7 +141,7 @@ func (s *offsetsStage) position(user string) offsets.Position {
 func (s *offsetsStage) writerConfig() sink.WriterConfig {
 	return sink.WriterConfig{
 		Client: []kgo.Opt{kgo.SeedBrokers(s.kafka.Brokers()...)}, Topics: sink.Topics{Offsets: "teams.offsets"},
-		Limits:          sink.Limits{OutputBytes: 1 << 20, LetterBytes: 1 << 20},
+		Limits:          sink.Limits{PositionBytes: 1 << 20},
 		TransactionalID: sink.TransactionalID("teams.chat.messages", s.settings.AzureTenantID), TransactionTimeout: time.Minute,
 	}
 }

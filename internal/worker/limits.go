@@ -14,18 +14,22 @@ func (f *foundLimits) apply(t sink.Topics, told sink.Limits) sink.Limits {
 	if f == nil {
 		return told
 	}
-	if told.OutputBytes != f.told.OutputBytes {
-		delete(f.found, t.Output)
-	}
-	if told.LetterBytes != f.told.LetterBytes {
-		delete(f.found, t.DeadLetters)
-	}
+	last := f.told
 	f.told = told
-	if bytes, ok := f.found[t.Output]; ok {
-		told.OutputBytes = bytes
-	}
-	if bytes, ok := f.found[t.DeadLetters]; ok {
-		told.LetterBytes = bytes
+	for _, topic := range []struct {
+		name       string
+		told, last *int32
+	}{
+		{t.Output, &told.OutputBytes, &last.OutputBytes},
+		{t.DeadLetters, &told.LetterBytes, &last.LetterBytes},
+		{t.Offsets, &told.PositionBytes, &last.PositionBytes},
+	} {
+		if *topic.told != *topic.last {
+			delete(f.found, topic.name)
+		}
+		if bytes, ok := f.found[topic.name]; ok {
+			*topic.told = bytes
+		}
 	}
 	return told
 }
