@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -33,6 +34,7 @@ type stage struct {
 	admin    *kadm.Client
 	cfg      Config
 	logs     *logText
+	answers  *answers // of the brokers to the writer
 	// sessionTimeout is the members'.
 	sessionTimeout time.Duration
 }
@@ -64,7 +66,7 @@ func newStage(t *testing.T, changes ...func(*graphsim.Config)) *stage {
 	}
 	t.Cleanup(func() { _ = sim.Close() })
 
-	s := &stage{kafka: kafka, registry: registry, sim: sim, logs: &logText{}, sessionTimeout: 2 * time.Second}
+	s := &stage{kafka: kafka, registry: registry, sim: sim, logs: &logText{}, answers: &answers{}, sessionTimeout: 2 * time.Second}
 	client := []kgo.Opt{kgo.SeedBrokers(kafka.Brokers()...)}
 	cl, err := kgo.NewClient(client...)
 	if err != nil {
@@ -92,7 +94,7 @@ func newStage(t *testing.T, changes ...func(*graphsim.Config)) *stage {
 		UsersRefresh: time.Hour, UsersRetention: 30 * 24 * time.Hour,
 		Start: config.Start{Back: time.Hour}, PageSize: 50, InFlight: 8, Settle: 50 * time.Millisecond,
 		Writer: sink.WriterConfig{
-			Client:             client,
+			Client:             append(slices.Clone(client), kgo.Dialer(s.answers.dial)),
 			Topics:             sink.Topics{Output: "out", DeadLetters: "out.dlq", Offsets: "teams.offsets", Partitions: 3, Replication: -1},
 			TransactionalID:    sink.TransactionalID("out", sim.TenantID()),
 			TransactionTimeout: 20 * time.Second,

@@ -53,8 +53,13 @@ func TestStream_SurvivesBrokerTrouble(t *testing.T) {
 		"TRANSACTION_ABORTABLE at Produce":        {trouble: fault(kerr.TransactionAbortable, 1, kmsg.Produce), restarts: true},
 		"UNKNOWN_SERVER_ERROR at EndTxn":          {trouble: fault(kerr.UnknownServerError, 1, kmsg.EndTxn), restarts: true},
 		"a transaction the broker gives up":       {trouble: transactionGivenUp, restarts: true, givesUpAfter: 2 * time.Second},
-		"a commit whose answer is lost":           {trouble: answerLost, typical: true},
+		"a commit that is lost on its way":        {trouble: commitLost, typical: true},
+		"a commit whose answer is lost":           {trouble: answersLost(kmsg.EndTxn, 2, false), restarts: true, typical: true},
+		"a commit whose answer never comes":       {trouble: answersLost(kmsg.EndTxn, 1, true), restarts: true, givesUpAfter: 2 * time.Second, typical: true},
+		"records whose answer is lost":            {trouble: answersLost(kmsg.Produce, 4, false)},
+		"records whose answer never comes":        {trouble: answersLost(kmsg.Produce, 1, true), restarts: true, givesUpAfter: 2 * time.Second},
 		"KAFKA_STORAGE_ERROR for a while":         {trouble: fault(kerr.KafkaStorageError, 12, kmsg.Produce)},
+		"a disk that stays full":                  {trouble: diskFull, restarts: true, givesUpAfter: 2 * time.Second, typical: true},
 		"MESSAGE_TOO_LARGE although it fits":      {trouble: fault(kerr.MessageTooLarge, 1, kmsg.Produce), restarts: true},
 		"RECORD_LIST_TOO_LARGE":                   {trouble: fault(kerr.RecordListTooLarge, 1, kmsg.Produce), restarts: true},
 	} {
@@ -139,8 +144,8 @@ func transactionGivenUp(t *testing.T, ctx context.Context, s *stage) {
 	}
 }
 
-// answerLost cuts the connection over which a commit is asked for, before the broker acts on it.
-func answerLost(t *testing.T, ctx context.Context, s *stage) {
+// commitLost cuts the connection over which a commit is asked for, before the broker acts on it.
+func commitLost(t *testing.T, ctx context.Context, s *stage) {
 	cut := make(chan struct{})
 	s.kafka.Cluster().ControlKey(int16(kmsg.EndTxn), func(kmsg.Request) (kmsg.Response, error, bool) {
 		close(cut)
@@ -150,5 +155,34 @@ func answerLost(t *testing.T, ctx context.Context, s *stage) {
 	case <-cut:
 	case <-ctx.Done():
 		t.Fatal("no commit came")
+	}
+}
+
+// answersLost loses answers of brokers that have done what they were asked for.
+func answersLost(key kmsg.Key, count int, never bool) func(*testing.T, context.Context, *stage) {
+	return func(t *testing.T, ctx context.Context, s *stage) {
+		before := s.sessionsEnded()
+		lost := s.answers.lose(key, count, never)
+		for range count {
+			select {
+			case <-lost:
+			case <-ctx.Done():
+				t.Fatalf("no answer to %s came", key.Name())
+			}
+		}
+		if never {
+			eventually(t, ctx, "the session to give up", func() bool { return s.sessionsEnded() > before })
+		}
+	}
+}
+
+// diskFull lets no broker take anything for longer than a commit may last.
+func diskFull(t *testing.T, ctx context.Context, s *stage) {
+	before := s.sessionsEnded()
+	full := s.kafka.Cluster().Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Err: kerr.KafkaStorageError, Count: -1})
+	defer full.Remove()
+	eventually(t, ctx, "the session to give up", func() bool { return s.sessionsEnded() > before })
+	if full.Hits() == 0 {
+		t.Error("nothing met the full disk")
 	}
 }
