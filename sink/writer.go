@@ -74,6 +74,9 @@ func OpenWriter(ctx context.Context, cfg WriterConfig) (*Writer, error) {
 		// Nobody sees a record before its commit, which ends the wait, so batches may as well grow: 800 records take a third
 		// of the room of as many batches.
 		kgo.ProducerLinger(time.Second),
+		// Without transactions a producer that the broker has forgotten would go on as a new one and send again what may
+		// stand in the topic already. It ends instead, and the next writer reads the topic (invariant 5).
+		kgo.StopProducerOnDataLossDetected(),
 		// No RecordDeliveryTimeout: it counts from the record's timestamp, which here is the time of the
 		// event. What bounds a delivery is the context of Commit.
 	)

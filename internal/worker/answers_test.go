@@ -1,12 +1,12 @@
 package worker
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"io"
 	"net"
 	"sync"
-	"sync/atomic"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -50,34 +50,40 @@ func (a *answers) dial(ctx context.Context, network, address string) (net.Conn, 
 	return &forgetful{Conn: conn, answers: a}, nil
 }
 
-// forgetful is a connection whose client asks one thing at a time, as kgo does when it ends transactions, asks for a producer id, or
-// produces.
+// forgetful is a connection on which answers are lost: the one that comes next after the request was sent, or one before it if the
+// client has sent several.
 type forgetful struct {
 	net.Conn
 	answers *answers
-	losing  atomic.Pointer[chan struct{}]
-	never   atomic.Bool
+
+	mu     sync.Mutex
+	losing []chan struct{} // one for each answer to lose
+	never  bool
 }
 
 func (c *forgetful) Write(request []byte) (int, error) {
 	if lost, never := c.answers.take(request); lost != nil {
-		c.never.Store(never)
-		c.losing.Store(&lost)
+		c.mu.Lock()
+		c.losing, c.never = append(c.losing, lost), never
+		c.mu.Unlock()
 	}
 	return c.Conn.Write(request)
 }
 
 func (c *forgetful) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
-	lost := c.losing.Swap(nil)
-	if lost == nil || err != nil {
+	c.mu.Lock()
+	losing, never := c.losing, c.never
+	c.losing = nil
+	c.mu.Unlock()
+	if len(losing) == 0 {
 		return n, err
 	}
-	*lost <- struct{}{}
-	if c.never.Load() {
-		if _, err := io.Copy(io.Discard, c.Conn); err != nil {
-			return 0, err
-		}
+	for _, lost := range losing {
+		lost <- struct{}{}
 	}
-	return 0, io.ErrUnexpectedEOF
+	if never && err == nil {
+		_, err = io.Copy(io.Discard, c.Conn)
+	}
+	return 0, cmp.Or(err, io.ErrUnexpectedEOF)
 }

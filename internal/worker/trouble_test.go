@@ -17,14 +17,6 @@ import (
 // Each kind of trouble that a broker makes, while people write. Whatever it does to the stream, afterwards every version
 // stands in the topic once (invariants 1 to 3).
 func TestStream_SurvivesBrokerTrouble(t *testing.T) {
-	fault := func(err *kerr.Error, count int, keys ...kmsg.Key) func(*testing.T, context.Context, *stage) {
-		return func(t *testing.T, ctx context.Context, s *stage) {
-			f := s.kafka.Cluster().Fault(kfake.Fault{Keys: keys, Err: err, Count: count})
-			if err := f.Wait(ctx, count); err != nil {
-				t.Fatalf("%d of %d requests met the fault", f.Hits(), count)
-			}
-		}
-	}
 	for name, c := range map[string]struct {
 		trouble func(*testing.T, context.Context, *stage)
 		// restarts tells whether the session ends by it: what kgo retries by itself it must not.
@@ -33,35 +25,35 @@ func TestStream_SurvivesBrokerTrouble(t *testing.T) {
 		givesUpAfter time.Duration
 		typical      bool // run with -short as well
 	}{
-		"NOT_LEADER_OR_FOLLOWER":                  {trouble: fault(kerr.NotLeaderForPartition, 6, kmsg.Produce)},
+		"NOT_LEADER_OR_FOLLOWER":                  {trouble: faulted(kerr.NotLeaderForPartition, 6, kmsg.Produce)},
 		"a leader that moves":                     {trouble: leadersMove, typical: true},
-		"REQUEST_TIMED_OUT after the append":      {trouble: fault(kerr.RequestTimedOut, 5, kmsg.Produce)},
-		"NOT_ENOUGH_REPLICAS":                     {trouble: fault(kerr.NotEnoughReplicas, 5, kmsg.Produce)},
-		"NOT_ENOUGH_REPLICAS_AFTER_APPEND":        {trouble: fault(kerr.NotEnoughReplicasAfterAppend, 5, kmsg.Produce)},
-		"COORDINATOR_LOAD_IN_PROGRESS at EndTxn":  {trouble: fault(kerr.CoordinatorLoadInProgress, 4, kmsg.EndTxn)},
-		"NOT_COORDINATOR at EndTxn":               {trouble: fault(kerr.NotCoordinator, 3, kmsg.EndTxn)},
-		"CONCURRENT_TRANSACTIONS at EndTxn":       {trouble: fault(kerr.ConcurrentTransactions, 3, kmsg.EndTxn)},
+		"REQUEST_TIMED_OUT after the append":      {trouble: faulted(kerr.RequestTimedOut, 5, kmsg.Produce)},
+		"NOT_ENOUGH_REPLICAS":                     {trouble: faulted(kerr.NotEnoughReplicas, 5, kmsg.Produce)},
+		"NOT_ENOUGH_REPLICAS_AFTER_APPEND":        {trouble: faulted(kerr.NotEnoughReplicasAfterAppend, 5, kmsg.Produce)},
+		"COORDINATOR_LOAD_IN_PROGRESS at EndTxn":  {trouble: faulted(kerr.CoordinatorLoadInProgress, 4, kmsg.EndTxn)},
+		"NOT_COORDINATOR at EndTxn":               {trouble: faulted(kerr.NotCoordinator, 3, kmsg.EndTxn)},
+		"CONCURRENT_TRANSACTIONS at EndTxn":       {trouble: faulted(kerr.ConcurrentTransactions, 3, kmsg.EndTxn)},
 		"a coordinator that moves":                {trouble: coordinatorsMove},
-		"INVALID_PRODUCER_EPOCH at Produce":       {trouble: fault(kerr.InvalidProducerEpoch, 1, kmsg.Produce), restarts: true, typical: true},
-		"INVALID_PRODUCER_EPOCH at EndTxn":        {trouble: fault(kerr.InvalidProducerEpoch, 1, kmsg.EndTxn), restarts: true},
-		"PRODUCER_FENCED at EndTxn":               {trouble: fault(kerr.ProducerFenced, 1, kmsg.EndTxn), restarts: true},
-		"INVALID_TXN_STATE at Produce":            {trouble: fault(kerr.InvalidTxnState, 1, kmsg.Produce), restarts: true},
-		"INVALID_TXN_STATE at EndTxn":             {trouble: fault(kerr.InvalidTxnState, 1, kmsg.EndTxn), restarts: true, typical: true},
-		"INVALID_PRODUCER_ID_MAPPING at EndTxn":   {trouble: fault(kerr.InvalidProducerIDMapping, 1, kmsg.EndTxn), restarts: true},
-		"UNKNOWN_PRODUCER_ID at Produce":          {trouble: fault(kerr.UnknownProducerID, 1, kmsg.Produce), restarts: true},
-		"OUT_OF_ORDER_SEQUENCE_NUMBER at Produce": {trouble: fault(kerr.OutOfOrderSequenceNumber, 1, kmsg.Produce), restarts: true},
-		"TRANSACTION_ABORTABLE at Produce":        {trouble: fault(kerr.TransactionAbortable, 1, kmsg.Produce), restarts: true},
-		"UNKNOWN_SERVER_ERROR at EndTxn":          {trouble: fault(kerr.UnknownServerError, 1, kmsg.EndTxn), restarts: true},
+		"INVALID_PRODUCER_EPOCH at Produce":       {trouble: faulted(kerr.InvalidProducerEpoch, 1, kmsg.Produce), restarts: true, typical: true},
+		"INVALID_PRODUCER_EPOCH at EndTxn":        {trouble: faulted(kerr.InvalidProducerEpoch, 1, kmsg.EndTxn), restarts: true},
+		"PRODUCER_FENCED at EndTxn":               {trouble: faulted(kerr.ProducerFenced, 1, kmsg.EndTxn), restarts: true},
+		"INVALID_TXN_STATE at Produce":            {trouble: faulted(kerr.InvalidTxnState, 1, kmsg.Produce), restarts: true},
+		"INVALID_TXN_STATE at EndTxn":             {trouble: faulted(kerr.InvalidTxnState, 1, kmsg.EndTxn), restarts: true, typical: true},
+		"INVALID_PRODUCER_ID_MAPPING at EndTxn":   {trouble: faulted(kerr.InvalidProducerIDMapping, 1, kmsg.EndTxn), restarts: true},
+		"UNKNOWN_PRODUCER_ID at Produce":          {trouble: faulted(kerr.UnknownProducerID, 1, kmsg.Produce), restarts: true},
+		"OUT_OF_ORDER_SEQUENCE_NUMBER at Produce": {trouble: faulted(kerr.OutOfOrderSequenceNumber, 1, kmsg.Produce), restarts: true},
+		"TRANSACTION_ABORTABLE at Produce":        {trouble: faulted(kerr.TransactionAbortable, 1, kmsg.Produce), restarts: true},
+		"UNKNOWN_SERVER_ERROR at EndTxn":          {trouble: faulted(kerr.UnknownServerError, 1, kmsg.EndTxn), restarts: true},
 		"a transaction the broker gives up":       {trouble: transactionGivenUp, restarts: true, givesUpAfter: 2 * time.Second},
 		"a commit that is lost on its way":        {trouble: commitLost, typical: true},
 		"a commit whose answer is lost":           {trouble: answersLost(kmsg.EndTxn, 2, false), restarts: true, typical: true},
 		"a commit whose answer never comes":       {trouble: answersLost(kmsg.EndTxn, 1, true), restarts: true, givesUpAfter: 2 * time.Second, typical: true},
 		"records whose answer is lost":            {trouble: answersLost(kmsg.Produce, 4, false)},
 		"records whose answer never comes":        {trouble: answersLost(kmsg.Produce, 1, true), restarts: true, givesUpAfter: 2 * time.Second},
-		"KAFKA_STORAGE_ERROR for a while":         {trouble: fault(kerr.KafkaStorageError, 12, kmsg.Produce)},
+		"KAFKA_STORAGE_ERROR for a while":         {trouble: faulted(kerr.KafkaStorageError, 12, kmsg.Produce)},
 		"a disk that stays full":                  {trouble: diskFull, restarts: true, givesUpAfter: 2 * time.Second, typical: true},
-		"MESSAGE_TOO_LARGE although it fits":      {trouble: fault(kerr.MessageTooLarge, 1, kmsg.Produce), restarts: true},
-		"RECORD_LIST_TOO_LARGE":                   {trouble: fault(kerr.RecordListTooLarge, 1, kmsg.Produce), restarts: true},
+		"MESSAGE_TOO_LARGE although it fits":      {trouble: faulted(kerr.MessageTooLarge, 1, kmsg.Produce), restarts: true},
+		"RECORD_LIST_TOO_LARGE":                   {trouble: faulted(kerr.RecordListTooLarge, 1, kmsg.Produce), restarts: true},
 	} {
 		if testing.Short() && !c.typical {
 			continue
@@ -84,6 +76,16 @@ func TestStream_SurvivesBrokerTrouble(t *testing.T) {
 			}
 			s.mustBeRight(t, s.settle(t, ctx, m), 40)
 		})
+	}
+}
+
+// faulted answers so many requests with an error.
+func faulted(err *kerr.Error, count int, keys ...kmsg.Key) func(*testing.T, context.Context, *stage) {
+	return func(t *testing.T, ctx context.Context, s *stage) {
+		f := s.kafka.Cluster().Fault(kfake.Fault{Keys: keys, Err: err, Count: count})
+		if err := f.Wait(ctx, count); err != nil {
+			t.Fatalf("%d of %d requests met the fault", f.Hits(), count)
+		}
 	}
 }
 
