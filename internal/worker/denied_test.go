@@ -24,6 +24,8 @@ func TestStream_ADenialIsNamedAndMended(t *testing.T) {
 		"the transactional id":      {kerr.TransactionalIDAuthorizationFailed, kmsg.InitProducerID, "transactional id teams-kafka-connector/out/"},
 		"committing a transaction":  {kerr.TransactionalIDAuthorizationFailed, kmsg.EndTxn, "commit"},
 		"reading the topics' state": {kerr.TopicAuthorizationFailed, kmsg.ListOffsets, "list end offsets of "},
+		"reading the topics":        {kerr.TopicAuthorizationFailed, kmsg.Fetch, "read "},
+		"finding the coordinator":   {kerr.TransactionalIDAuthorizationFailed, kmsg.FindCoordinator, "transactional id teams-kafka-connector/out/"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -32,8 +34,12 @@ func TestStream_ADenialIsNamedAndMended(t *testing.T) {
 			s.ensureTopics(t)
 			m := s.join(t)
 			eventually(t, ctx, "the first commits", func() bool { return s.committed(t, ctx) >= 12 })
-			taken := s.kafka.Cluster().Fault(kfake.Fault{Keys: []kmsg.Key{c.key}, Err: c.denied, Count: -1})
-			if c.key == kmsg.InitProducerID || c.key == kmsg.ListOffsets { // asked for by a new session only
+			fault := kfake.Fault{Keys: []kmsg.Key{c.key}, Err: c.denied, Count: -1}
+			if c.key == kmsg.FindCoordinator {
+				fault.TxnID = s.cfg.Writer.TransactionalID
+			}
+			taken := s.kafka.Cluster().Fault(fault)
+			if c.key != kmsg.Produce && c.key != kmsg.EndTxn { // asked for by a new session only
 				s.kafka.Cluster().Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.EndTxn}, Err: kerr.UnknownServerError, Count: 1})
 			}
 			eventually(t, ctx, "the stream to stop", func() bool {
