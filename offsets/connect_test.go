@@ -6,20 +6,20 @@ import (
 )
 
 // What Kafka Connect's own JsonConverter (3.9.0, schemas.enable=false, as Connect's workers use it for offsets) makes of
-// the same keys and values: a list of the connector's name and the source partition, and a map of longs.
+// the same keys and values: a list of the connector's name and the source partition, a HashMap, and a map of longs.
 func TestBytes_AreKafkaConnects(t *testing.T) {
 	for _, vector := range []struct {
 		key  Key
 		want string
 	}{
 		{Key{"teams", "3f0c1d52-0000-4000-8000-00000000cafe", "ada@contoso.com"},
-			`["teams",{"tenant":"3f0c1d52-0000-4000-8000-00000000cafe","user":"ada@contoso.com"}]`},
+			`["teams",{"user":"ada@contoso.com","tenant":"3f0c1d52-0000-4000-8000-00000000cafe"}]`},
 		{Key{"teams", "t<1>&'", `a"b\c/d`},
-			`["teams",{"tenant":"t<1>&'","user":"a\"b\\c/d"}]`},
+			`["teams",{"user":"a\"b\\c/d","tenant":"t<1>&'"}]`},
 		{Key{"teams", "Zoë 日本 😀", "line\u2028para\u2029 del\u007f nbsp\u00a0"},
-			`["teams",{"tenant":"Zoë 日本 \uD83D\uDE00","user":"line` + "\u2028para\u2029 del\u007f nbsp\u00a0" + `"}]`},
+			`["teams",{"user":"line` + "\u2028para\u2029 del\u007f nbsp\u00a0" + `","tenant":"Zoë 日本 \uD83D\uDE00"}]`},
 		{Key{"teams", "\b\t\n\f\r", "\u0001\u001f"},
-			`["teams",{"tenant":"\b\t\n\f\r","user":"\u0001\u001F"}]`},
+			`["teams",{"user":"\u0001\u001F","tenant":"\b\t\n\f\r"}]`},
 	} {
 		if got := string(vector.key.Bytes()); got != vector.want {
 			t.Errorf("%+v is written as\n%s, Connect writes\n%s", vector.key, got, vector.want)

@@ -3,7 +3,7 @@
 // A [Position] says how far a user's stream has been read: one mark per rung of the lookback ladder
 // and, while one is under way, the window in progress. It is stored in a compacted topic in Kafka
 // Connect's own format, so that Connect's tools and any Kafka client can read it: the key is
-// ["<name>",{"tenant":"…","user":"…"}], the value a flat JSON object of primitives, a null value
+// ["<name>",{"user":"…","tenant":"…"}], the value a flat JSON object of primitives, a null value
 // means that there is no position.
 //
 // The package promises that a position which was written by any earlier version is read for ever,

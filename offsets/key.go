@@ -19,15 +19,16 @@ type partition struct {
 }
 
 // Bytes encodes a key as Kafka Connect writes it: a JSON array of the connector's name and the
-// source partition, without spaces, escaped as Connect's JsonConverter escapes it. It matters that the bytes are the same,
-// because compaction and partitioners compare bytes.
+// source partition, without spaces, escaped as Connect's JsonConverter escapes it, and with its members in the order in which a
+// Java HashMap of any usual size has them, which is what Connect makes of a partition that it has read. It matters that the bytes
+// are the same, because compaction, partitioners and Connect's look-up compare bytes.
 func (k Key) Bytes() []byte {
 	b := append([]byte(nil), '[')
 	b = appendText(b, k.Connector)
-	b = append(b, `,{"tenant":`...)
-	b = appendText(b, k.Tenant)
-	b = append(b, `,"user":`...)
+	b = append(b, `,{"user":`...)
 	b = appendText(b, k.User)
+	b = append(b, `,"tenant":`...)
+	b = appendText(b, k.Tenant)
 	return append(b, "}]"...)
 }
 

@@ -47,10 +47,11 @@ func TestParseValue_RefusesByName(t *testing.T) {
 
 func TestKey_IsConnectsAndReadWhateverItsSpacing(t *testing.T) {
 	k := Key{Connector: "teams", Tenant: "t<1>", User: `a"b`}
-	if got := string(k.Bytes()); got != `["teams",{"tenant":"t<1>","user":"a\"b"}]` {
+	if got := string(k.Bytes()); got != `["teams",{"user":"a\"b","tenant":"t<1>"}]` {
 		t.Errorf("written as %s", got)
 	}
-	for _, key := range []string{string(k.Bytes()), ` [ "teams" , { "user" : "a\u0022b", "tenant":"t\u003c1>" } ] `} {
+	// The first is the order in which earlier versions wrote it.
+	for _, key := range []string{`["teams",{"tenant":"t<1>","user":"a\"b"}]`, string(k.Bytes()), ` [ "teams" , { "user" : "a\u0022b", "tenant":"t\u003c1>" } ] `} {
 		if got, err := ParseKey([]byte(key)); err != nil || got != k {
 			t.Errorf("%s: %+v, %v", key, got, err)
 		}

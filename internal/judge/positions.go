@@ -100,7 +100,7 @@ func (p *positions) read(record *kgo.Record, verdict *Verdict) {
 	p.byUser[user] = append(p.byUser[user], next)
 }
 
-// userOf reads the key ["<connector>",{"tenant":"…","user":"…"}].
+// userOf reads the key ["<connector>",{"user":"…","tenant":"…"}], its members in any order.
 func (p *positions) userOf(key []byte) (string, bool) {
 	var parts []json.RawMessage
 	if json.Unmarshal(key, &parts) != nil || len(parts) != 2 {

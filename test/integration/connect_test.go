@@ -80,8 +80,8 @@ func (s *stage) positions(t *testing.T, ctx context.Context) (positions map[stri
 }
 
 // connectReadsAndAltersPositions: a worker's own classes find every position, set the marks back and take one position
-// away. Connect's maps have no order, so it can write a key with its members the other way round, which are other bytes:
-// the connector takes what stands there as well, and has one key for each user again after two starts.
+// away, under the partitions that they find themselves. A key with its members the other way round is other bytes: the connector takes
+// what stands there as well, and has one key for each user again after two starts.
 func connectReadsAndAltersPositions(t *testing.T, ctx context.Context, l *library) {
 	before, keys := l.positions(t, ctx)
 	users := l.sim.Users()

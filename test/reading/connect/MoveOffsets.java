@@ -11,8 +11,8 @@ import org.apache.kafka.connect.util.TopicAdmin;
 
 /**
  * Reads the offsets of a connector with the classes of a Kafka Connect worker, prints them, sets every mark back by an hour,
- * and takes away the offset of one user. Another user's is written under the key whose members stand in the order in
- * which Connect has them. Arguments: brokers, topic, the connector's name, the one user, the other.
+ * and takes away the offset of one user. The partitions are those that Connect itself finds in the topic, as its REST interface takes
+ * them. Another user's is written under the key with its members the other way round. Arguments: brokers, topic, the connector's name, the one user, the other.
  */
 public class MoveOffsets {
     public static void main(String[] args) throws Exception {
@@ -39,19 +39,21 @@ public class MoveOffsets {
     private static void move(KafkaOffsetBackingStore store, OffsetStorageReaderImpl reader, OffsetStorageWriter writer, String[] args)
             throws Exception {
         for (var found : store.connectorPartitions(args[2])) {
-            // Connect has made a HashMap of it, which has lost the order that the bytes of the key depend on.
-            var partition = new LinkedHashMap<String, Object>();
-            partition.put("tenant", found.get("tenant"));
-            partition.put("user", found.get("user"));
-            var offset = reader.offset(partition);
-            OffsetUtils.validateFormat(partition);
+            var offset = reader.offset(found);
+            if (offset == null) {
+                throw new IllegalStateException("Connect does not find the offset of a partition that it has found: " + found);
+            }
+            OffsetUtils.validateFormat(found);
             OffsetUtils.validateFormat(offset);
             System.out.println("offset\t" + found.get("user") + "\t" + offset.get("start"));
             var moved = new HashMap<String, Object>(offset);
             moved.replaceAll((name, value) -> name.startsWith("mark.") ? (Object) ((Long) value - 3_600_000L) : value);
             boolean gone = args[3].equals(found.get("user"));
             boolean otherOrder = args[4].equals(found.get("user"));
-            writer.offset(otherOrder ? found : partition, gone ? null : moved);
+            var other = new LinkedHashMap<String, Object>();
+            other.put("tenant", found.get("tenant"));
+            other.put("user", found.get("user"));
+            writer.offset(otherOrder ? other : found, gone ? null : moved);
         }
         if (!writer.beginFlush()) {
             throw new IllegalStateException("nothing to write");
