@@ -218,3 +218,42 @@ func TestPartitionOf_EqualsTheJavaClient(t *testing.T) {
 		}
 	}
 }
+
+// When a commit has failed its outcome is unknown, and what was learned together with it is void. So nothing may be committed later
+// by the same writer, not even if the brokers would have it (invariant 1).
+func TestWriter_CommitsNothingAfterAFailure(t *testing.T) {
+	opts, adm := startKafka(t)
+	limits, err := EnsureTopics(t.Context(), adm, topics)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, transactional := range map[string]string{"exactly-once": TransactionalID("out", "tenant"), "idempotent": ""} {
+		w, err := OpenWriter(t.Context(), WriterConfig{Client: opts, Topics: topics, Limits: limits,
+			TransactionalID: transactional, TransactionTimeout: 30 * time.Second})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(w.Close)
+		if err := w.Write(t.Context(), record(identity("c", "1", time.Now().UnixMilli(), "1"))); err != nil {
+			t.Fatal(err)
+		}
+		cut, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := w.Commit(cut); !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: a commit that is cut off gives %v", name, err)
+		}
+		w.WritePosition(&kgo.Record{Topic: "pos", Key: []byte("k"), Value: []byte("v")})
+		if err := w.Commit(t.Context()); !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: a commit after it gives %v, want why the first failed", name, err)
+		}
+	}
+	ends, err := adm.ListEndOffsets(t.Context(), "pos")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ends.Each(func(o kadm.ListedOffset) {
+		if o.Offset != 0 {
+			t.Errorf("partition %d of the positions has %d records, want none", o.Partition, o.Offset)
+		}
+	})
+}
