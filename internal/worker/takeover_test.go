@@ -1,8 +1,13 @@
 package worker
 
 import (
+	"strings"
+	"sync"
 	"testing"
 	"time"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // polls tells whether the tenant's stream runs in this member.
@@ -56,4 +61,57 @@ func TestGroup_ARollingRestartHandsTheTenantOver(t *testing.T) {
 		t.Errorf("%d sessions ended by a failure\n%s", n, s.logs)
 	}
 	s.mustBeRight(t, s.settle(t, ctx, members...), 100)
+}
+
+// A process is told to go while its commit is under way: the commit is waited for, and only then does the next process start, by which
+// nobody is fenced and nothing is read twice.
+func TestGroup_ARebalanceWaitsForTheCommitUnderWay(t *testing.T) {
+	t.Parallel()
+	ctx := within(t, time.Minute)
+	s := newStage(t)
+	s.ensureTopics(t)
+	owner := s.join(t)
+	eventually(t, ctx, "the first to poll", owner.polls)
+	spare := s.join(t)
+	eventually(t, ctx, "the spare to join", spare.group.Joined)
+	s.progress(t, ctx)
+
+	held, released := make(chan struct{}), make(chan struct{})
+	release := sync.OnceFunc(func() { close(released) })
+	defer release()
+	var first sync.Once
+	s.kafka.Cluster().ControlKey(int16(kmsg.EndTxn), func(kmsg.Request) (kmsg.Response, error, bool) {
+		s.kafka.Cluster().DropControl()
+		first.Do(func() {
+			s.kafka.Cluster().SleepControl(func() {
+				close(held)
+				<-released
+			})
+		})
+		return nil, nil, false
+	})
+	<-held
+	left := make(chan error, 1)
+	go func() { left <- owner.leave() }()
+	// The spare would poll a few milliseconds after it was given the tenant. Ten heartbeats go by.
+	heartbeats := s.kafka.Cluster().Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Heartbeat}, Observe: true, Count: -1})
+	if err := heartbeats.Wait(ctx, 10); err != nil {
+		t.Fatal("no heartbeats come")
+	}
+	if spare.polls() {
+		t.Error("the next process polls while the commit is under way")
+	}
+	release()
+	if err := <-left; err != nil {
+		t.Errorf("the owner ended with %v", err)
+	}
+	eventually(t, ctx, "the next to poll", spare.polls)
+	s.progress(t, ctx)
+	if n := s.sessionsEnded(); n != 0 {
+		t.Errorf("%d sessions ended by a failure\n%s", n, s.logs)
+	}
+	if strings.Contains(s.logs.String(), "could not be finished") {
+		t.Errorf("the last commit was not finished\n%s", s.logs)
+	}
+	s.mustBeRight(t, s.settle(t, ctx, spare), 40)
 }
