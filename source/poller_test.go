@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"testing"
@@ -309,18 +310,33 @@ func TestPoller_OneRequestForAnIdleUserAndPoll(t *testing.T) {
 	})
 }
 
+// Graph's bounds are both exclusive, and a window is of the instants from its first to the one before its end: none falls between two.
+func TestClient_ALinkAsksForTheWindowsFirstInstantAndNotForItsEnd(t *testing.T) {
+	link, err := url.Parse(new(graph).client().MessagesURL("u", 1_700_000_000_000, 1_700_000_060_000, 50, Query{}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = "lastModifiedDateTime gt 2023-11-14T22:13:19.999Z and lastModifiedDateTime lt 2023-11-14T22:14:20.000Z"
+	if got := link.Query().Get("$filter"); got != want {
+		t.Errorf("the filter is %q, want %q", got, want)
+	}
+}
+
 func TestPoller_AWindowDoesNotPassGraphsClock(t *testing.T) {
 	behind := 5 * time.Minute // Graph's clock behind ours
 	g := &graph{answer: func(int, *http.Request) (int, http.Header, string) {
 		return 200, http.Header{"Date": {time.Now().Add(-behind).UTC().Format(http.TimeFormat)}}, emptyPage
 	}}
-	g.poll(t, []string{"u"}, time.Minute, 10*time.Minute, func(_ *Poller, d *delivered) {
-		p, _ := d.position("u")
-		mark, _ := p.Mark(time.Minute)
-		if ahead := time.UnixMilli(mark).Sub(time.Now().Add(-behind)); ahead > time.Second || ahead < -2*time.Minute {
-			t.Errorf("the mark is %v ahead of Graph's clock, want it to follow at most two intervals behind", ahead)
-		}
-	})
+	// After the first window, which is planned before anything is known of Graph's clock, and after some more.
+	for _, length := range []time.Duration{10 * time.Second, 10 * time.Minute} {
+		g.poll(t, []string{"u"}, time.Minute, length, func(_ *Poller, d *delivered) {
+			p, _ := d.position("u")
+			mark, _ := p.Mark(time.Minute)
+			if ahead := time.UnixMilli(mark).Sub(time.Now().Add(-behind)); ahead > time.Second || ahead < -2*time.Minute {
+				t.Errorf("after %v the mark is %v ahead of Graph's clock, want it to follow at most two intervals behind", length, ahead)
+			}
+		})
+	}
 }
 
 func TestPoller_WhatIsDeliveredOutlivesItsPoll(t *testing.T) {
