@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"errors"
 	"log/slog"
 	"maps"
 	"slices"
@@ -202,5 +203,38 @@ func TestSession_AForgottenUsersPositionEndsWhereItStands(t *testing.T) {
 	}
 	if left := slices.Sorted(maps.Keys(stored.Positions)); !slices.Equal(left, []string{"a", "b"}) {
 		t.Errorf("there are positions of %v, want those who came back, a and b", left)
+	}
+}
+
+// A request that was under way when its user went brings something that nobody wants any more: an excluded user's messages are not
+// written, and who was forgotten does not come back by it.
+func TestSession_TakesNothingOfWhoIsNotPolledAnyMore(t *testing.T) {
+	cfg := configuration(t, "excluded", "forgotten", "left")
+	s := open(t, cfg)
+	s.save(t)
+	now := time.Now().Truncate(time.Millisecond)
+	f := found("left")
+	f.Excluded["excluded"] = true
+	s.enrol(f, now)
+	s.enrol(f, now.Add(cfg.UsersRetention+time.Hour))
+	for _, user := range []string{"excluded", "forgotten", "stranger"} {
+		p := offsets.Position{Start: 1, Marks: []offsets.Mark{{Rung: time.Minute, At: now.UnixMilli()}}}
+		err := s.deliver(t.Context(), source.Delivery{User: user, Items: [][]byte{message("1", now)},
+			From: now.Add(-time.Minute).UnixMilli(), To: now.Add(time.Minute).UnixMilli(), Position: &p})
+		if !errors.Is(err, source.ErrRemoved) {
+			t.Errorf("%s: got %v, want ErrRemoved", user, err)
+		}
+	}
+	s.save(t)
+	s.writer.Close()
+	if cfg.count(outcomeWritten) != 0 {
+		t.Errorf("%d messages were written", cfg.count(outcomeWritten))
+	}
+	stored, err := offsets.Read(t.Context(), cfg.Writer.Client, cfg.Writer.Topics.Offsets, cfg.Name, cfg.Tenant, cfg.RebuildTimeout)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if left := slices.Collect(maps.Keys(stored.Positions)); !slices.Equal(left, []string{"left"}) {
+		t.Errorf("there are positions of %v", left)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -200,5 +201,27 @@ func TestSession_AnOrderlyEndCommitsWhatWasDelivered(t *testing.T) {
 	next.take(t, "u", now.Add(-time.Minute), now.Add(time.Minute), message("1", now))
 	if cfg.count(outcomeWritten) != 1 || cfg.count(outcomeSeen) != 1 {
 		t.Errorf("%d written, %d seen: what was delivered before the end is not in the topic", cfg.count(outcomeWritten), cfg.count(outcomeSeen))
+	}
+}
+
+// What a start costs is told: how long the index took, and how many records.
+func TestSession_TellsWhatTheRebuildRead(t *testing.T) {
+	cfg := configuration(t, "u")
+	now := time.Now().Truncate(time.Millisecond)
+	s := open(t, cfg)
+	s.take(t, "u", now.Add(-time.Minute), now.Add(time.Minute), message("1", now), message("2", now), message("3", now))
+	s.save(t)
+	s.writer.Close()
+	var log strings.Builder
+	next, err := newSession(t.Context(), cfg, slog.New(slog.NewTextHandler(&log, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	next.writer.Close()
+	if !strings.Contains(log.String(), `msg="index is rebuilt from the topic" records=3 foreign=0 messages=3 since=`) || !strings.Contains(log.String(), " seconds=") {
+		t.Errorf("the log says\n%s", &log)
+	}
+	if records, seconds := testutil.ToFloat64(cfg.Metrics.rebuildCount), testutil.ToFloat64(cfg.Metrics.rebuildTime); records != 3 || seconds <= 0 {
+		t.Errorf("the metrics say %v records and %v seconds", records, seconds)
 	}
 }
