@@ -8,7 +8,10 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/teams-kafka/connector/internal/embedded"
 	"github.com/teams-kafka/connector/transform"
@@ -204,6 +207,31 @@ func TestRebuild_NamesThePartitionThatAnOpenTransactionHidesAndWaitsForIt(t *tes
 	}
 	if err := <-ended; err != nil || x.Check(x.MessageKey(id), id.Version) != Seen {
 		t.Errorf("after the commit: %v", err)
+	}
+}
+
+// A broker that cannot read its disk is not another producer's open transaction: the error does not blame one.
+func TestRebuild_BlamesNoTransactionWhereNoneIsOpen(t *testing.T) {
+	kafka, err := embedded.StartKafka(embedded.KafkaOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer kafka.Close()
+	opts := []kgo.Opt{kgo.SeedBrokers(kafka.Brokers()...)}
+	cl, err := kgo.NewClient(opts...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cl.Close()
+	limits, err := EnsureTopics(t.Context(), kadm.NewClient(cl), topics)
+	if err != nil {
+		t.Fatal(err)
+	}
+	commit(t, openWriter(t, opts, limits), record(identity("c", "1", time.Now().UnixMilli(), "1")))
+	kafka.Cluster().Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Fetch}, Err: kerr.KafkaStorageError, Count: -1})
+	_, err = Rebuild(t.Context(), opts, topics, NewIndex("tenant", 10), time.Now().Add(-time.Hour), 500*time.Millisecond)
+	if err == nil || !strings.Contains(err.Error(), "reading out partition") || !strings.Contains(err.Error(), "no transaction is open there") {
+		t.Errorf("got %v, want an error that names the partition and blames no transaction", err)
 	}
 }
 

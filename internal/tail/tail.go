@@ -44,9 +44,13 @@ type StalledError struct {
 }
 
 func (e *StalledError) Error() string {
-	return fmt.Sprintf("reading %s partition %d has stood at offset %d for %v, short of %d: the last stable offset is %d,"+
-		" so another producer's transaction is open there (kafka-transactions.sh find-hanging names it)",
-		e.Topic, e.Partition, e.Offset, e.Waited.Round(time.Second), e.Until, e.Stable)
+	why := fmt.Sprintf("the last stable offset is %d, so another producer's transaction is open there"+
+		" (kafka-transactions.sh find-hanging names it)", e.Stable)
+	if e.Stable >= e.Until {
+		why = "no transaction is open there, so its broker does not give what it has (its log says why)"
+	}
+	return fmt.Sprintf("reading %s partition %d has stood at offset %d for %v, short of %d: %s",
+		e.Topic, e.Partition, e.Offset, e.Waited.Round(time.Second), e.Until, why)
 }
 
 // fetchBytes bounds what a broker sends at once, compressed; the library's own bound is 50 MiB. At 4 MiB reading costs no more,
