@@ -8,6 +8,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/teams-kafka/connector/internal/graphsim"
 )
 
 // Each answer that a broker may give instead of the right one, to each kind of request of a stream's life: joining, fencing, reading
@@ -64,7 +66,7 @@ func TestStream_SurvivesAnErrorToEachRequest(t *testing.T) {
 			}
 			t.Parallel()
 			ctx := within(t, 4*time.Minute)
-			s := newStage(t)
+			s := newStage(t, func(c *graphsim.Config) { c.Rate = 50 })
 			if c.old {
 				if _, err := s.admin.UpdateFeatures(ctx, false, kadm.FeatureUpdate{Feature: "transaction.version", MaxVersionLevel: 0, UpgradeType: 2}); err != nil {
 					t.Fatal(err)
