@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/teams-kafka/connector/internal/config"
@@ -96,6 +97,22 @@ func (c Config) count(outcome string) int {
 	return int(testutil.ToFloat64(c.Metrics.items[outcome]))
 }
 
+// end is the high watermark of the output topic's first partition.
+func (c Config) end(t *testing.T) int64 {
+	t.Helper()
+	cl, err := kgo.NewClient(c.Writer.Client...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cl.Close()
+	ends, err := kadm.NewClient(cl).ListEndOffsets(t.Context(), c.Writer.Topics.Output)
+	if err != nil {
+		t.Fatal(err)
+	}
+	end, _ := ends.Lookup(c.Writer.Topics.Output, 0)
+	return end.Offset
+}
+
 // current says that a user has been read up to now.
 func (s *session) current(t *testing.T, user string, now time.Time) {
 	t.Helper()
@@ -123,7 +140,10 @@ func TestSession_AUserReadFromFurtherBackThanTheIndexReachesIsComparedWithTheTop
 	if reach := now.Sub(time.UnixMilli(second.reach.floor)); reach > 10*time.Minute {
 		t.Fatalf("the index reaches back %v, the test shows nothing", reach)
 	}
+	end := cfg.end(t)
 	second.take(t, "u", now.Add(-time.Minute), now.Add(time.Minute), message("2", now))
+	// It is open in the topic, where it hides what comes after it also from ourselves.
+	eventually(t, within(t, time.Minute), "the record to be in the topic", func() bool { return cfg.end(t) > end })
 	second.take(t, "late", now.Add(-4*time.Hour), now, old)
 	if written, seen := cfg.count(outcomeWritten), cfg.count(outcomeSeen); written != 2 || seen != 1 {
 		t.Errorf("%d written and %d seen, want 2 and 1", written, seen)
