@@ -8,6 +8,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/teams-kafka/connector/sink"
 )
 
 // polls tells whether the tenant's stream runs in this member.
@@ -114,4 +116,29 @@ func TestGroup_ARebalanceWaitsForTheCommitUnderWay(t *testing.T) {
 		t.Errorf("the last commit was not finished\n%s", s.logs)
 	}
 	s.mustBeRight(t, s.settle(t, ctx, spare), 40)
+}
+
+// Who is fenced does not fence back: it may be that the tenant is another's by now, so the process leaves the group and asks by
+// joining anew (invariant 4).
+func TestGroup_AFencedProcessAsksWhoseTheTenantIs(t *testing.T) {
+	t.Parallel()
+	ctx := within(t, time.Minute)
+	s := newStage(t)
+	s.ensureTopics(t)
+	m := s.join(t)
+	eventually(t, ctx, "the process to poll", m.polls)
+	s.progress(t, ctx)
+	before := m.group.Member()
+	other, err := sink.OpenWriter(ctx, s.cfg.Writer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	eventually(t, ctx, "the process to join anew", func() bool { return m.group.Member() != before && m.group.Member() != "" })
+	eventually(t, ctx, "the process to poll again", m.polls)
+	s.progress(t, ctx)
+	if !strings.Contains(s.logs.String(), "membership ended and begins anew") || strings.Contains(s.logs.String(), "stream failed and starts over") {
+		t.Errorf("the process has not left the group, or has begun anew without it\n%s", s.logs)
+	}
+	s.mustBeRight(t, s.settle(t, ctx, m), 40)
 }
