@@ -72,18 +72,31 @@ func (c *forgetful) Write(request []byte) (int, error) {
 
 func (c *forgetful) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
-	c.mu.Lock()
-	losing, never := c.losing, c.never
-	c.losing = nil
-	c.mu.Unlock()
-	if len(losing) == 0 {
+	lost, never := c.take()
+	if !lost {
 		return n, err
-	}
-	for _, lost := range losing {
-		lost <- struct{}{}
 	}
 	if never && err == nil {
 		_, err = io.Copy(io.Discard, c.Conn)
 	}
 	return 0, cmp.Or(err, io.ErrUnexpectedEOF)
+}
+
+// Close loses what was still to come.
+func (c *forgetful) Close() error {
+	err := c.Conn.Close()
+	c.take()
+	return err
+}
+
+// take tells of the answers that are lost now.
+func (c *forgetful) take() (lost, never bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, each := range c.losing {
+		each <- struct{}{}
+		lost = true
+	}
+	c.losing = nil
+	return lost, c.never
 }

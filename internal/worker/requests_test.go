@@ -16,12 +16,12 @@ import (
 // positions and topic back, writing. A process starts into each of them, and afterwards every version stands in the topic once
 // (invariants 1 to 5). Those to Produce and EndTxn in the midst of a stream are in TestStream_SurvivesBrokerTrouble.
 func TestStream_SurvivesAnErrorToEachRequest(t *testing.T) {
-	const once, thrice = 1, 3
+	const once, again = 1, 2
 	type answers map[*kerr.Error]int // how often each is given
 	// These the client library asks again for, or a new session does.
-	coordinator := answers{kerr.CoordinatorLoadInProgress: thrice, kerr.CoordinatorNotAvailable: thrice, kerr.NotCoordinator: thrice}
-	leader := answers{kerr.NotLeaderForPartition: thrice, kerr.LeaderNotAvailable: thrice, kerr.KafkaStorageError: thrice, kerr.UnknownTopicOrPartition: once,
-		kerr.FencedLeaderEpoch: once, kerr.UnknownLeaderEpoch: once, kerr.ReplicaNotAvailable: thrice, kerr.OffsetNotAvailable: thrice}
+	coordinator := answers{kerr.CoordinatorLoadInProgress: again, kerr.CoordinatorNotAvailable: again, kerr.NotCoordinator: again}
+	leader := answers{kerr.NotLeaderForPartition: again, kerr.LeaderNotAvailable: again, kerr.KafkaStorageError: again, kerr.UnknownTopicOrPartition: once,
+		kerr.FencedLeaderEpoch: once, kerr.UnknownLeaderEpoch: once, kerr.ReplicaNotAvailable: again, kerr.OffsetNotAvailable: again}
 	with := func(some answers, more ...*kerr.Error) answers {
 		all := make(answers)
 		for err, count := range some {
@@ -41,7 +41,7 @@ func TestStream_SurvivesAnErrorToEachRequest(t *testing.T) {
 		answers answers
 		old     bool // with the transactions of Kafka before 4.0 (KIP-890)
 	}{
-		"Metadata":        {key: kmsg.Metadata, answers: answers{kerr.LeaderNotAvailable: thrice, kerr.UnknownTopicOrPartition: thrice, kerr.TopicAuthorizationFailed: once}},
+		"Metadata":        {key: kmsg.Metadata, answers: answers{kerr.LeaderNotAvailable: again, kerr.UnknownTopicOrPartition: again, kerr.TopicAuthorizationFailed: once}},
 		"FindCoordinator": {key: kmsg.FindCoordinator, answers: with(coordinator, kerr.TransactionalIDAuthorizationFailed, kerr.GroupAuthorizationFailed)},
 		"JoinGroup":       {key: kmsg.JoinGroup, answers: with(coordinator, kerr.UnknownMemberID, kerr.GroupAuthorizationFailed, kerr.RebalanceInProgress)},
 		"SyncGroup":       {key: kmsg.SyncGroup, answers: with(coordinator, kerr.UnknownMemberID, kerr.IllegalGeneration, kerr.RebalanceInProgress)},
@@ -54,7 +54,7 @@ func TestStream_SurvivesAnErrorToEachRequest(t *testing.T) {
 		"AddPartitionsToTxn": {key: kmsg.AddPartitionsToTxn, old: true, answers: with(coordinator, kerr.ConcurrentTransactions, kerr.UnknownTopicOrPartition,
 			kerr.InvalidProducerEpoch, kerr.ProducerFenced, kerr.InvalidTxnState, kerr.InvalidProducerIDMapping, kerr.OperationNotAttempted,
 			kerr.TopicAuthorizationFailed, kerr.TransactionalIDAuthorizationFailed, kerr.TransactionAbortable)},
-		"Produce": {key: kmsg.Produce, old: true, answers: with(answers{kerr.NotLeaderForPartition: thrice, kerr.KafkaStorageError: thrice, kerr.RequestTimedOut: thrice},
+		"Produce": {key: kmsg.Produce, old: true, answers: with(answers{kerr.NotLeaderForPartition: again, kerr.KafkaStorageError: again, kerr.RequestTimedOut: again},
 			kerr.InvalidProducerEpoch, kerr.InvalidTxnState, kerr.InvalidProducerIDMapping, kerr.TopicAuthorizationFailed, kerr.ClusterAuthorizationFailed,
 			kerr.TransactionalIDAuthorizationFailed, kerr.CorruptMessage, kerr.InvalidRecord, kerr.InvalidTimestamp)},
 		"EndTxn": {key: kmsg.EndTxn, old: true, answers: with(coordinator, kerr.ConcurrentTransactions, kerr.InvalidProducerEpoch, kerr.ProducerFenced,
@@ -85,7 +85,11 @@ func TestStream_SurvivesAnErrorToEachRequest(t *testing.T) {
 					t.Fatalf("%d of %d requests met %s", fault.Hits(), count, err.Message)
 				}
 				s.progress(t, ctx)
-				if verdict := s.judge(t, ctx); verdict.Duplicated+verdict.Reordered+verdict.Unknown > 0 {
+				verdict := s.judge(t, ctx)
+				if ctx.Err() != nil {
+					t.Fatalf("there was no time to judge what came of %s\n%s", err.Message, s.logs)
+				}
+				if verdict.Duplicated+verdict.Reordered+verdict.Unknown > 0 {
 					t.Errorf("after %s: %v\n%v\n%s", err.Message, verdict, verdict.Examples, s.logs)
 				}
 			}
