@@ -9,6 +9,10 @@ type foundLimits struct {
 	found map[string]int32 // by topic, in bytes
 }
 
+// leastPositionBytes is room for several positions, each of some hundred bytes. A record that is too large goes to the dead letters, and a
+// position nowhere: a limit below it would end the stream for good.
+const leastPositionBytes = 4096
+
 // apply lowers what the topics' configuration tells to what was found.
 func (f *foundLimits) apply(t sink.Topics, told sink.Limits) sink.Limits {
 	if f == nil {
@@ -19,16 +23,17 @@ func (f *foundLimits) apply(t sink.Topics, told sink.Limits) sink.Limits {
 	for _, topic := range []struct {
 		name       string
 		told, last *int32
+		least      int32
 	}{
-		{t.Output, &told.OutputBytes, &last.OutputBytes},
-		{t.DeadLetters, &told.LetterBytes, &last.LetterBytes},
-		{t.Offsets, &told.PositionBytes, &last.PositionBytes},
+		{t.Output, &told.OutputBytes, &last.OutputBytes, 0},
+		{t.DeadLetters, &told.LetterBytes, &last.LetterBytes, 0},
+		{t.Offsets, &told.PositionBytes, &last.PositionBytes, leastPositionBytes},
 	} {
 		if *topic.told != *topic.last {
 			delete(f.found, topic.name)
 		}
 		if bytes, ok := f.found[topic.name]; ok {
-			*topic.told = bytes
+			*topic.told = max(bytes, topic.least)
 		}
 	}
 	return told

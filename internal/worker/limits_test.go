@@ -6,7 +6,8 @@ import (
 	"github.com/teams-kafka/connector/sink"
 )
 
-// What a broker was found to refuse holds for its topic, whichever of the three it is, until that topic's configuration changes.
+// What a broker was found to refuse holds for its topic, whichever of the three it is, until that topic's configuration changes. But a
+// position can go nowhere else, so its limit is never lowered to where one might not fit any more.
 func TestFoundLimits_HoldForEachTopicUntilItsConfigurationChanges(t *testing.T) {
 	topics := sink.Topics{Output: "out", DeadLetters: "out.dlq", Offsets: "positions"}
 	told := sink.Limits{OutputBytes: 1000, LetterBytes: 2000, PositionBytes: 3000}
@@ -18,7 +19,7 @@ func TestFoundLimits_HoldForEachTopicUntilItsConfigurationChanges(t *testing.T) 
 		found.lower(&refused)
 	}
 	for range 2 {
-		if got, want := found.apply(topics, told), (sink.Limits{OutputBytes: 10, LetterBytes: 20, PositionBytes: 30}); got != want {
+		if got, want := found.apply(topics, told), (sink.Limits{OutputBytes: 10, LetterBytes: 20, PositionBytes: 4096}); got != want {
 			t.Errorf("after refusals the limits are %+v, want %+v", got, want)
 		}
 	}

@@ -50,10 +50,11 @@ func TestStream_SurvivesBrokerTrouble(t *testing.T) {
 		"a commit whose answer never comes":       {trouble: answersLost(kmsg.EndTxn, 1, true), restarts: true, givesUpAfter: 2 * time.Second, typical: true},
 		"records whose answer is lost":            {trouble: answersLost(kmsg.Produce, 4, false)},
 		"records whose answer never comes":        {trouble: answersLost(kmsg.Produce, 1, true), restarts: true, givesUpAfter: 2 * time.Second},
-		"KAFKA_STORAGE_ERROR for a while":         {trouble: faulted(kerr.KafkaStorageError, 12, kmsg.Produce)},
+		"KAFKA_STORAGE_ERROR for a while":         {trouble: faulted(kerr.KafkaStorageError, 5, kmsg.Produce)},
 		"a disk that stays full":                  {trouble: diskFull, restarts: true, givesUpAfter: 2 * time.Second, typical: true},
-		"MESSAGE_TOO_LARGE although it fits":      {trouble: faulted(kerr.MessageTooLarge, 1, kmsg.Produce), restarts: true},
-		"RECORD_LIST_TOO_LARGE":                   {trouble: faulted(kerr.RecordListTooLarge, 1, kmsg.Produce), restarts: true},
+		"MESSAGE_TOO_LARGE although it fits":      {trouble: refused("out", kerr.MessageTooLarge), restarts: true},
+		"RECORD_LIST_TOO_LARGE":                   {trouble: refused("out", kerr.RecordListTooLarge), restarts: true},
+		"MESSAGE_TOO_LARGE to positions":          {trouble: refused("teams.offsets", kerr.MessageTooLarge), restarts: true},
 	} {
 		if testing.Short() && !c.typical {
 			continue
@@ -85,6 +86,16 @@ func faulted(err *kerr.Error, count int, keys ...kmsg.Key) func(*testing.T, cont
 		f := s.kafka.Cluster().Fault(kfake.Fault{Keys: keys, Err: err, Count: count})
 		if err := f.Wait(ctx, count); err != nil {
 			t.Fatalf("%d of %d requests met the fault", f.Hits(), count)
+		}
+	}
+}
+
+// refused refuses what is written to a topic, once.
+func refused(topic string, err *kerr.Error) func(*testing.T, context.Context, *stage) {
+	return func(t *testing.T, ctx context.Context, s *stage) {
+		f := s.kafka.Cluster().Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: topic, Err: err})
+		if err := f.Wait(ctx, 1); err != nil {
+			t.Fatalf("nothing was written to %s", topic)
 		}
 	}
 }
