@@ -37,3 +37,19 @@ func resident(pid int) float64 {
 	pages, _ := strconv.Atoi(fields[1])
 	return float64(pages*os.Getpagesize()) / (1 << 20)
 }
+
+// peak is the most memory a process has had so far, in MiB. Source: proc_pid_status(5), VmHWM, in kB. What the system tells of a process
+// that has ended is no use: there it counts from the moment of the fork, when the process was still this one.
+func peak(pid int) float64 {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0
+	}
+	_, rest, _ := strings.Cut(string(text), "VmHWM:")
+	fields := strings.Fields(rest)
+	if len(fields) == 0 {
+		return 0
+	}
+	kibibytes, _ := strconv.Atoi(fields[0])
+	return float64(kibibytes) / 1024
+}

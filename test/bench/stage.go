@@ -290,13 +290,10 @@ func (s *stage) keepProfile(ctx context.Context, address, name string) {
 
 // end stops a connector in order and tells what it has cost since its index was rebuilt, and its peak memory.
 func (l *life) end() (cpu time.Duration, peakMiB float64, err error) {
+	peakMiB = peak(l.process.PID())
 	if code := l.process.Stop(syscall.SIGTERM); code != 0 {
 		return 0, 0, fmt.Errorf("the connector's exit code is %d; see --log", code)
 	}
 	state := l.process.State()
-	usage, ok := state.SysUsage().(*syscall.Rusage)
-	if !ok {
-		return 0, 0, fmt.Errorf("this system tells no memory of a process that ended")
-	}
-	return state.UserTime() + state.SystemTime() - l.base, float64(usage.Maxrss) / 1024, nil
+	return state.UserTime() + state.SystemTime() - l.base, peakMiB, nil
 }
