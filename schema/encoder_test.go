@@ -15,6 +15,32 @@ import (
 // pointer is a nullable value.
 func pointer[T any](value T) *T { return &value }
 
+// fill gives every field of a record a value of its own, and every array an element.
+func fill(v reflect.Value, filled *int64) {
+	switch v.Kind() {
+	case reflect.Struct:
+		for i := range v.NumField() {
+			fill(v.Field(i), filled)
+		}
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		fill(v.Elem(), filled)
+	case reflect.Slice:
+		v.Set(reflect.MakeSlice(v.Type(), 1, 1))
+		fill(v.Index(0), filled)
+	case reflect.Map:
+		v.Set(reflect.ValueOf(map[string]string{"/x": "1"}))
+	case reflect.String:
+		*filled++
+		v.SetString(fmt.Sprint("text ", *filled))
+	case reflect.Bool:
+		v.SetBool(true)
+	default:
+		*filled++
+		v.SetInt(*filled)
+	}
+}
+
 // samples are records with what is odd in their encoding.
 func samples() map[string]*ChatMessage {
 	members := make([]TeamworkUserIdentity, 250) // more than one block
@@ -25,7 +51,10 @@ func samples() map[string]*ChatMessage {
 	for i := range 250 {
 		unmapped[fmt.Sprintf("/x/%d", i)] = `{"y":null}`
 	}
+	everything := new(ChatMessage)
+	fill(reflect.ValueOf(everything).Elem(), new(int64))
 	return map[string]*ChatMessage{
+		"everything":      everything,
 		"empty":           {},
 		"empty, not null": {ID: pointer(""), Body: &ItemBody{}, Mentions: []ChatMessageMention{}, Unmapped: map[string]string{"": ""}},
 		"times": {CreatedDateTime: pointer(int64(0)), LastModifiedDateTime: pointer(int64(-62135596800000)),

@@ -125,7 +125,10 @@ func (x *Index) Put(k Key, v transform.Version) {
 // plain is the number of an etag, and whether it prints as just this etag.
 func plain(v transform.Version) (number uint64, ok bool) {
 	number, err := strconv.ParseUint(v.ETag, 10, 64)
-	return number, err == nil && (v.ETag[0] != '0' || v.ETag == "0")
+	if err != nil {
+		return 0, false
+	}
+	return number, v.ETag[0] != '0' || v.ETag == "0"
 }
 
 // Len is the number of messages known.

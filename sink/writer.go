@@ -71,9 +71,7 @@ func OpenWriter(ctx context.Context, cfg WriterConfig) (*Writer, error) {
 			return w.limit(topic)
 		}),
 		kgo.ProducerBatchCompression(kgo.ZstdCompression(), kgo.Lz4Compression(), kgo.SnappyCompression(), kgo.NoCompression()),
-		// Nobody sees a record before its commit, which ends the wait, so batches may as well grow: 800 records take a third
-		// of the room of as many batches.
-		kgo.ProducerLinger(time.Second),
+		kgo.ProducerLinger(5*time.Millisecond),
 		// Without transactions a producer that the broker has forgotten would go on as a new one and send again what may
 		// stand in the topic already. It ends instead, and the next writer reads the topic (invariant 5).
 		kgo.StopProducerOnDataLossDetected(),
@@ -84,7 +82,10 @@ func OpenWriter(ctx context.Context, cfg WriterConfig) (*Writer, error) {
 		opts = append(opts, kgo.WithHooks(cfg.Hook()))
 	}
 	if cfg.TransactionalID != "" {
-		opts = append(opts, kgo.TransactionalID(cfg.TransactionalID), kgo.TransactionTimeout(cfg.TransactionTimeout))
+		// Nobody sees a record before its commit, which ends the wait, so batches may as well grow: a record in a batch of 800 takes a
+		// third of the room that it takes alone.
+		opts = append(opts, kgo.TransactionalID(cfg.TransactionalID), kgo.TransactionTimeout(cfg.TransactionTimeout),
+			kgo.ProducerLinger(time.Second))
 	}
 	cl, err := kgo.NewClient(opts...)
 	if err != nil {

@@ -18,11 +18,12 @@ type Page struct {
 	release func()
 }
 
-// Release gives the memory of a page back, for the next one: its items are gone then. It may be left out.
-func (p Page) Release() {
+// Release gives the memory of a page back, once, for the next one: its items are gone then. It may be left out.
+func (p *Page) Release() {
 	if p.release != nil {
 		p.release()
 	}
+	p.release = nil
 }
 
 var (
@@ -50,6 +51,9 @@ func ParsePage(body []byte) (Page, error) {
 				return end, ok
 			})
 		case "@odata.nextLink":
+			if link != nil {
+				return at, false
+			}
 			end, ok = jsonscan.Value(body, at)
 			link = body[at:end]
 			return end, ok

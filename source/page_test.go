@@ -15,7 +15,7 @@ func TestParsePage(t *testing.T) {
 		t.Errorf("got %q %q %v", got.Items, got.NextLink, err)
 	}
 	for _, bad := range []string{``, `[]`, `{}`, `{"value":{}}`, `{"value":null}`, `{"value":[{]}`, `{"value":[]`, `{"value":[]}x`,
-		`{"value":[],"@odata.nextLink":3}`, `{"value":[],"value":[]}`, `{"value":[],"v\u0061lue":[]}`, `{"value":[1,]}`, `{"value":[],}`, `{"value":[{"a":tru}]}`, `{"value":[{"id":"1"},{"i`, `<html>`} {
+		`{"value":[],"@odata.nextLink":3}`, `{"value":[],"value":[]}`, `{"value":[],"v\u0061lue":[]}`, `{"value":[],"@odata.nextLink":"https://g/n","@odata.nextLink":null}`, `{"value":[1,]}`, `{"value":[],}`, `{"value":[{"a":tru}]}`, `{"value":[{"id":"1"},{"i`, `<html>`} {
 		if p, err := ParsePage([]byte(bad)); err == nil {
 			t.Errorf("%s: got %+v, want an error", bad, p)
 		} else if len(bad) > 5 && strings.Contains(err.Error(), bad) {

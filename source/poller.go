@@ -27,7 +27,7 @@ const removedPause = time.Minute
 // reportPerUser is what each user adds to the time between two looks at all of them.
 const reportPerUser = 100 * time.Microsecond
 
-// failuresToPark is after how many failures in a row, of whatever kind, a user is called parked.
+// failuresToPark is after how many failures in a row, of whatever kind and with no new page between them, a user is called parked.
 const failuresToPark = 8
 
 // Delivery is a page's worth of items of one user, or the end of a slice.
@@ -298,10 +298,7 @@ func (p *Poller) poll(ctx, life context.Context, u *user) error {
 
 func (p *Poller) succeeded(u *user) {
 	p.cfg.Metrics.polls.WithLabelValues("done").Inc()
-	if u.parked != nil {
-		p.cfg.Log.Info("user is polled again", "user", u.name)
-	}
-	u.parked, u.failures, u.pause = nil, 0, nil
+	p.recovered(u)
 	u.top = min(p.cfg.PageSize, u.top*2)
 	u.due = p.due(u)
 	// Marks go by the slower of both clocks. If that is Graph's, they alone would make the user due at
@@ -310,6 +307,14 @@ func (p *Poller) succeeded(u *user) {
 		u.due = earliest
 	}
 	p.resumeTenant()
+}
+
+// recovered forgets a user's failures.
+func (p *Poller) recovered(u *user) {
+	if u.parked != nil {
+		p.cfg.Log.Info("user is polled again", "user", u.name)
+	}
+	u.parked, u.failures, u.pause = nil, 0, nil
 }
 
 // failed decides what follows from a failure. The user waits in the queue; nobody else waits for it.

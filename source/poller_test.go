@@ -458,3 +458,52 @@ func bounds(t *testing.T, r *http.Request) (from, to time.Time) {
 	}
 	return from, to
 }
+
+// A slice that takes longer than a link may live, and breaks off now and then.
+func TestPoller_WhatTakesLongerThanItsLinksLiveIsAskedForInHalves(t *testing.T) {
+	for _, status := range []int{429, 503} {
+		g := &graph{answer: func(n int, r *http.Request) (int, http.Header, string) {
+			<-time.After(time.Second)
+			if n%200 == 0 {
+				return status, http.Header{"Retry-After": {"2"}}, ""
+			}
+			from, to := bounds(t, r)
+			_, body := pages(int(to.Sub(from)/(4*time.Second)), r) // 900 pages an hour
+			return 200, nil, body
+		}}
+		g.poll(t, []string{"u"}, time.Hour, 24*time.Hour, func(_ *Poller, d *delivered) {
+			if _, ok := d.position("u"); !ok {
+				t.Errorf("%d: nothing was read to its end in a day, with %d requests", status, len(g.requests))
+			}
+		})
+	}
+}
+
+// A page that is refused for good parks its user, also when more and more pages come to lie before it.
+func TestPoller_PagesBeforeOneThatIsRefusedDoNotShortenThePause(t *testing.T) {
+	began := time.Now()
+	g := &graph{answer: func(n int, r *http.Request) (int, http.Header, string) {
+		if n == 1 {
+			began = time.Now()
+		}
+		refused := 3 + int(time.Since(began)/(10*time.Minute))
+		if number, body := pages(1000, r); number < refused {
+			return 200, nil, body
+		}
+		return 403, nil, `{"error":{"code":"Forbidden","message":"Forbidden"}}`
+	}}
+	g.poll(t, []string{"u"}, time.Hour, 72*time.Hour, func(p *Poller, _ *delivered) {
+		if len(p.Status().Parked) != 1 {
+			t.Error("the user is not parked")
+		}
+		refused := 0
+		for _, r := range g.requests {
+			if !strings.Contains(r.url, "skip=") {
+				refused++
+			}
+		}
+		if refused > 40 {
+			t.Errorf("tried %d times in three days, with %d requests", refused, len(g.requests))
+		}
+	})
+}

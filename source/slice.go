@@ -95,7 +95,9 @@ func (p *Poller) readSlice(ctx, life context.Context, u *user) error {
 		}
 	}
 	if u.reading != nil && now.Sub(u.reading.began) > linkLife {
-		u.reading = nil
+		// What took longer than its links may live would do so again.
+		p.cfg.Metrics.refetched.Inc()
+		u.length, u.reading = u.reading.half(), nil
 	}
 	s := u.reading
 	if s == nil {
@@ -136,9 +138,7 @@ func (p *Poller) readSlice(ctx, life context.Context, u *user) error {
 			p.items.Add(uint64(len(d.Items)))
 		}
 		page.Release()
-		if s.pages > u.furthest {
-			u.furthest, u.failures, u.pause = s.pages, 0, nil
-		}
+		p.proceeded(u, s.pages)
 		if last {
 			p.finish(u, s, *d.Position)
 			return nil
@@ -150,6 +150,19 @@ func (p *Poller) readSlice(ctx, life context.Context, u *user) error {
 			return loopingLink.fail("a slice has no end", nil)
 		}
 		s.link = page.NextLink
+	}
+}
+
+// proceeded tells that a page of the present slice has come. What failed before the first page that had not come yet is no failure
+// in a row with what may fail after it. A user who was parked for a reason of its own, which may lie on a page further on, is no better
+// off before the slice ends.
+func (p *Poller) proceeded(u *user, pages int) {
+	if pages <= u.furthest {
+		return
+	}
+	u.furthest = pages
+	if u.parked == nil || u.parked.Action != Park {
+		p.recovered(u)
 	}
 }
 

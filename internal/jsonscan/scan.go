@@ -5,7 +5,7 @@ import (
 	"math/bits"
 )
 
-// mostDepth is how many arrays and objects may stand within one another; encoding/json has the same bound.
+// mostDepth is how many arrays and objects may stand within one another in a Value; encoding/json has the same bound.
 const mostDepth = 10_000
 
 const (

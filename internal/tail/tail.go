@@ -63,8 +63,9 @@ type partition struct {
 }
 
 // Read delivers every committed record, in offset order within a partition, and returns how many
-// there were. A record, and all that it refers to, is good until each returns. It takes the ends read-uncommitted, so what was visible or open when Read was called is
-// waited for (the caller has fenced its own predecessor before).
+// there were. It takes the ends read-uncommitted, so what was visible or open when Read was called is
+// waited for (the caller has fenced its own predecessor before). A record, and all that it refers to, is good until
+// each returns.
 func Read(ctx context.Context, cfg Config, each func(*kgo.Record) error) (records int, err error) {
 	opts := append([]kgo.Opt{}, cfg.Client...)
 	opts = append(opts,

@@ -112,9 +112,19 @@ const (
 // flat fails if memory or goroutines grow while as much happens as before.
 func (r *latencies) flat() error {
 	if r.Growth > mostGrowth || r.Goroutines[1] > r.Goroutines[0]+moreGoroutines {
-		return fmt.Errorf("it grows: %.1f MiB in the second half, from %d to %d goroutines", r.Growth, r.Goroutines[0], r.Goroutines[1])
+		return &growthError{r.Growth, r.Goroutines}
 	}
 	return nil
+}
+
+// growthError says that something grows that should not.
+type growthError struct {
+	mebibytes  float64
+	goroutines [2]int
+}
+
+func (e *growthError) Error() string {
+	return fmt.Sprintf("it grows: %.1f MiB in the second half, from %d to %d goroutines", e.mebibytes, e.goroutines[0], e.goroutines[1])
 }
 
 // goroutines is how many the connector has.

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -55,13 +56,16 @@ func main() {
 	} else {
 		r, err = measureCost(ctx, o)
 	}
+	var grows *growthError
+	if err == nil || errors.As(err, &grows) {
+		if o.json {
+			_ = json.NewEncoder(os.Stdout).Encode(r) // a closed standard output is the reader's choice
+		} else {
+			fmt.Print(r)
+		}
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
-	}
-	if o.json {
-		_ = json.NewEncoder(os.Stdout).Encode(r) // a closed standard output is the reader's choice
-	} else {
-		fmt.Print(r)
 	}
 }

@@ -236,14 +236,12 @@ func (s *stage) connector(ctx context.Context, t tenant, users []string, name, t
 	l.process, err = child.Start(name, cmd, child.Stderr, s.log, func(line []byte) {
 		fmt.Fprintf(s.log, "%s\n", line)
 		var entry struct{ Msg string }
-		if json.Unmarshal(line, &entry) != nil || entry.Msg != "index is rebuilt from the topic" || !l.began.IsZero() {
-			return
+		if json.Unmarshal(line, &entry) == nil && entry.Msg == "index is rebuilt from the topic" {
+			select {
+			case rebuilt <- struct{}{}:
+			default: // not the first time
+			}
 		}
-		l.began, l.base = time.Now(), usedBy(l.process.PID())
-		if s.profile != "" {
-			go s.keepProfile(ctx, admin, name)
-		}
-		rebuilt <- struct{}{}
 	})
 	if err != nil {
 		return nil, err
@@ -251,6 +249,10 @@ func (s *stage) connector(ctx context.Context, t tenant, users []string, name, t
 	s.closers = append(s.closers, func() { l.process.Stop(syscall.SIGKILL) })
 	select {
 	case <-rebuilt:
+		l.began, l.base = time.Now(), usedBy(l.process.PID())
+		if s.profile != "" {
+			go s.keepProfile(ctx, admin, name)
+		}
 		return l, nil
 	case <-l.process.Ended():
 		return nil, fmt.Errorf("the connector ended at its start; see --log")

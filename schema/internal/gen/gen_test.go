@@ -51,7 +51,8 @@ func TestFieldTable_NamesEveryTypeAndField(t *testing.T) {
 }
 
 func TestGoTypes_RefuseWhatIsNoRecord(t *testing.T) {
-	for _, avsc := range []string{``, `"string"`, `{"type": "record", "name": "A"}`} {
+	for _, avsc := range []string{``, `"string"`, `{"type": "record", "name": "A"}`,
+		`{"type": "record", "name": "A", "fields": [{"name": "x", "type": {"type": "array", "items": "string"}, "default": []}]}`} {
 		if source, err := goTypes([]byte(avsc)); err == nil {
 			t.Errorf("%q gave %s", avsc, source)
 		}

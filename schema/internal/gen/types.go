@@ -35,6 +35,13 @@ func goTypes(avsc []byte) ([]byte, error) {
 		gen.WithMetadata(sum),
 	)
 	types.Parse(parsed)
+	for _, record := range records(parsed, nil) {
+		for _, field := range record.Fields() {
+			if _, array := field.Type().(*avro.ArraySchema); array {
+				return nil, fmt.Errorf("%s.%s is an array that is never null, which is written as if it could be", record.Name(), field.Name())
+			}
+		}
+	}
 	var source bytes.Buffer
 	if err := types.Write(&source); err != nil {
 		return nil, fmt.Errorf("write the types: %w", err)
