@@ -50,6 +50,7 @@ func TestCluster(t *testing.T) {
 		does func(*testing.T)
 	}{
 		{"TheNamespaceRefusesWhatIsNotRestricted", c.makeNamespace},
+		{"WouldTakeTheUsualSetUps", c.dryRun},
 		{"InstallsAndDoctorFindsNothing", c.install},
 		{"AnswersTheRunbooksFirstQuestions", c.look},
 		{"OutlivesTheDeletionOfTheOwnersPod", c.deleteOwner},
@@ -259,6 +260,22 @@ func (c *cluster) makeNamespace(t *testing.T) {
 	}
 }
 
+// dryRun asks the cluster about the chart's examples, without the objects of an operator that it need not have.
+func (c *cluster) dryRun(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join(root(t), chart, "ci", "*-values.yaml"))
+	if err != nil || len(files) < 4 {
+		t.Fatalf("there are %d examples: %v", len(files), err)
+	}
+	for _, file := range files {
+		out := c.sh(t, fmt.Sprintf("helm template %s %s --namespace %s --no-hooks --values %s "+
+			"--set podMonitor.enabled=false,serviceMonitor.enabled=false,prometheusRule.enabled=false "+
+			"| kubectl apply --dry-run=server --validate=strict --filename - 2>&1", release, chart, namespace, file))
+		if !strings.Contains(out, "deployment.apps/"+release+" created (server dry run)") || strings.Contains(out, "Warning") {
+			t.Errorf("%s:\n%s", filepath.Base(file), out)
+		}
+	}
+}
+
 // install runs the page's commands, with a Secret and a ConfigMap that were there before.
 func (c *cluster) install(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(c.dir, "users"), []byte(strings.Join(c.sim.Users(), "\n")), 0o600); err != nil {
@@ -424,6 +441,11 @@ func (c *cluster) settle(t *testing.T) {
 }
 
 func (c *cluster) uninstall(t *testing.T) {
+	for line := range strings.Lines(c.kubectl(t, "logs", "--selector", "app.kubernetes.io/component=connector", "--prefix", "--tail", "-1")) {
+		if strings.Contains(line, `"level":"ERROR"`) {
+			t.Errorf("nobody has to act upon anything, and yet: %s", line)
+		}
+	}
 	t.Log(c.typed(t, "helm uninstall"))
 	c.kubectl(t, "wait", "--for=delete", "pod", "--selector", "app.kubernetes.io/instance="+release, "--timeout", "1m")
 	kinds := "all,configmap,secret,serviceaccount,networkpolicy,poddisruptionbudget"
