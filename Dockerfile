@@ -2,7 +2,7 @@
 #
 #     docker build --build-arg VERSION=v1.2.3 --build-arg REVISION="$(git rev-parse HEAD)" -t teams-kafka-connector:v1.2.3 .
 #
-# Both base images are pinned by digest, so that the same source gives the same image. They are build arguments, so that
+# Both base images are pinned by digest, so that the same source gives the same files. They are build arguments, so that
 # a build without a registry can name images of its own: --build-arg GO_IMAGE=… --build-arg BASE_IMAGE=…, and
 # --build-arg GOPROXY=… for the modules.
 ARG GO_IMAGE=docker.io/library/golang:1.26.8-bookworm@sha256:a688600ca24f8a4d3ca77f95b0dd40704a9fc787c826660eb7ba0b641b8b175d

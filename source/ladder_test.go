@@ -3,6 +3,7 @@ package source
 import (
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -293,6 +294,35 @@ func (y year) run(t *testing.T) {
 		if waited := v.first - v.visible; waited > rung.Milliseconds()+interval+interval/100+10_000+hour {
 			t.Fatalf("a version %v late was first read %v after it became visible (rung %v, interval %v)",
 				time.Duration(late)*time.Millisecond, time.Duration(waited)*time.Millisecond, rung, y.interval)
+		}
+	}
+}
+
+// What a copy of a message costs: how often it is read, once the ladder stands. docs/kubernetes.md has the numbers.
+func TestLadder_ReadsEachCopyAFewTimes(t *testing.T) {
+	for _, c := range []struct {
+		interval time.Duration
+		times    float64
+	}{
+		{time.Minute, 15.7}, {10 * time.Minute, 6.7}, {time.Hour, 5.4}, {6 * time.Hour, 4.0}, {24 * time.Hour, 3.0},
+	} {
+		l := mustLadder(t, c.interval, DefaultRungs...)
+		p := offsets.Position{}
+		var read int64
+		const warm, end = 30 * day, 130 * day
+		for now := c.interval.Milliseconds(); now <= end; now += c.interval.Milliseconds() {
+			w, ok := l.Next(p, now)
+			if !ok {
+				t.Fatalf("%v: nothing to read at %d", c.interval, now)
+			}
+			if now > warm {
+				read += w.To - w.From
+			}
+			p = l.Advance(p, w, w.To)
+		}
+		times := float64(read) / float64(end-warm)
+		if math.Abs(times-c.times) > 0.05 {
+			t.Errorf("polled every %v, each copy is read %.2f times, want %.1f", c.interval, times, c.times)
 		}
 	}
 }

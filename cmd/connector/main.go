@@ -63,22 +63,7 @@ func execute(ctx context.Context, args []string) int {
 }
 
 func executeOn(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer) int {
-	root := &cobra.Command{
-		Use:   "connector",
-		Short: "Stream Microsoft Teams chat messages into Kafka, exactly once",
-		Long: `connector polls Microsoft Graph for the chat messages of your users, converts each to an
-Avro record keyed by its chat, and writes it to Kafka exactly once.
-
-Begin with "connector demo": it needs nothing but this binary. Before the first run, and
-whenever something does not work, "connector doctor" says what does not and what mends it.`,
-		SilenceUsage:  true,
-		SilenceErrors: true,
-		Version:       version(),
-	}
-	root.CompletionOptions.HiddenDefaultCmd = true
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.SetUsageTemplate(root.UsageTemplate() + exitHelp())
-	root.AddCommand(runCommand(), doctorCommand(), healthCommand(), demoCommand(), simulateCommand(), offsetsCommand(), verifyCommand(), convertCommand(), schemaCommand())
+	root := rootCommand()
 	root.SetArgs(args)
 	root.SetIn(in)
 	root.SetOut(out)
@@ -110,4 +95,25 @@ func noArguments(cmd *cobra.Command, args []string) error {
 		return usageError{err}
 	}
 	return nil
+}
+
+// rootCommand has all the others below it.
+func rootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "connector",
+		Short: "Stream Microsoft Teams chat messages into Kafka, exactly once",
+		Long: `connector polls Microsoft Graph for the chat messages of your users, converts each to an
+Avro record keyed by its chat, and writes it to Kafka exactly once.
+
+Begin with "connector demo": it needs nothing but this binary. Before the first run, and
+whenever something does not work, "connector doctor" says what does not and what mends it.`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Version:       version(),
+	}
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.SetUsageTemplate(root.UsageTemplate() + exitHelp())
+	root.AddCommand(runCommand(), doctorCommand(), healthCommand(), demoCommand(), simulateCommand(), offsetsCommand(), verifyCommand(), convertCommand(), schemaCommand())
+	return root
 }

@@ -23,6 +23,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/teams-kafka/connector/internal/graphsim"
+	"github.com/teams-kafka/connector/test/document"
 )
 
 func TestSimulate_HelpDocumentsIt(t *testing.T) {
@@ -280,33 +281,25 @@ func TestSimulate_TheDocumentedCommandsWork(t *testing.T) {
 			t.Skipf("%s is not here", tool)
 		}
 	}
-	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "simulator.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	blocks := document.RunBy(t, "docs/simulator.md")
 	var script strings.Builder
-	for _, rest := range strings.Split(string(page), "```sh\n")[1:] {
-		commands, _, ended := strings.Cut(rest, "```")
-		if !ended {
-			t.Fatal("a block of commands has no end")
-		}
-		script.WriteString(commands)
-	}
-	exe, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	if err := os.Symlink(exe, filepath.Join(dir, "connector")); err != nil { // TestMain makes it the command
-		t.Fatal(err)
+	script.WriteString("trap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n")
+	// The first serves until it is ended. What comes behind it is one script.
+	script.WriteString(strings.TrimSpace(blocks[0].Text) + ` > "$TMPDIR/alone" &
+until grep -q SOURCE_USERS "$TMPDIR/alone"; do sleep 0.1; done
+kill $!
+wait $!
+`)
+	for _, block := range blocks[1:] {
+		script.WriteString(block.Text)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	shell := exec.CommandContext(ctx, "bash", "-euo", "pipefail", "-c", "trap 'kill %1 2>/dev/null || true' EXIT\n"+script.String())
-	shell.Env = append(os.Environ(), "CONNECTOR_TEST_EXEC=1", "ADDRESS=127.0.0.1:0", "TMPDIR="+dir, "PATH="+dir+":"+os.Getenv("PATH"))
+	dir := t.TempDir()
+	shell := shellWithConnector(t, ctx, dir, script.String())
+	shell.Env = append(os.Environ(), append(shell.Env, "ADDRESS=127.0.0.1:0", "TMPDIR="+dir)...)
 	var complaints bytes.Buffer
 	shell.Stderr = &complaints
-	shell.WaitDelay = 10 * time.Second
 	out, err := shell.Output()
 	if err != nil {
 		t.Fatalf("%v\n%s\n%s", err, complaints.String(), out)

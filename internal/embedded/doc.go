@@ -1,5 +1,5 @@
 // Package embedded runs a Kafka cluster and a schema registry inside the process, both reachable
-// over TCP on 127.0.0.1 by any client.
+// over TCP by any client, on 127.0.0.1 unless another address is asked for.
 //
 // It is for the demo and for the tests, so that both need nothing but Go and so that faults can be
 // scripted. It promises the parts of the Kafka protocol that the connector builds on: transactions

@@ -26,6 +26,8 @@ var ErrOptions = errors.New("embedded: invalid options")
 type KafkaOptions struct {
 	// Brokers is the number of brokers; 0 means 1.
 	Brokers int
+	// Host is the address to listen on, under which clients find the brokers; empty means 127.0.0.1.
+	Host string
 	// Port is the first broker's port, the others follow it; 0 means free ports. A client that is to
 	// find a restarted cluster again needs a fixed port.
 	Port int
@@ -73,14 +75,8 @@ func StartKafka(options KafkaOptions) (*Kafka, error) {
 		}
 		settings = append(settings, kfake.Ports(ports...))
 	}
-	if options.Advertised > 0 {
-		settings = append(settings, kfake.ListenFn(func(network, address string) (net.Listener, error) {
-			l, err := net.Listen(network, address)
-			if err != nil {
-				return nil, err
-			}
-			return advertised{l, &net.TCPAddr{IP: l.Addr().(*net.TCPAddr).IP, Port: options.Advertised}}, nil
-		}))
+	if options.Host != "" || options.Advertised > 0 {
+		settings = append(settings, kfake.ListenFn(options.listen))
 	}
 	if options.DataDir != "" {
 		settings = append(settings, kfake.DataDir(options.DataDir))
@@ -90,6 +86,22 @@ func StartKafka(options KafkaOptions) (*Kafka, error) {
 		return nil, fmt.Errorf("embedded: start kafka: %w", err)
 	}
 	return &Kafka{cluster: cluster}, nil
+}
+
+// listen takes the port of an address on 127.0.0.1, and the host and the advertised port of the options.
+func (o KafkaOptions) listen(network, address string) (net.Listener, error) {
+	if o.Host != "" {
+		_, port, err := net.SplitHostPort(address)
+		if err != nil {
+			return nil, err
+		}
+		address = net.JoinHostPort(o.Host, port)
+	}
+	l, err := net.Listen(network, address)
+	if err != nil || o.Advertised == 0 {
+		return l, err
+	}
+	return advertised{l, &net.TCPAddr{IP: l.Addr().(*net.TCPAddr).IP, Port: o.Advertised}}, nil
 }
 
 // advertised listens in one place and says that it listens in another.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"testing"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+	"github.com/twmb/franz-go/pkg/sr"
 
 	"github.com/teams-kafka/connector/internal/embedded"
 )
@@ -185,4 +187,39 @@ func TestCluster_ScriptsFaults(t *testing.T) {
 	}
 	expect(t, "requests that failed", fault.Hits(), 1)
 	mustProduce(t, client, "records", "", "b")
+}
+
+// Who is on another machine, or in another network namespace, finds the brokers where they say that they are.
+func TestHost_IsWhereTheyListenAndWhatTheyTellClients(t *testing.T) {
+	const host = "127.0.0.2"
+	if l, err := net.Listen("tcp", host+":0"); err != nil {
+		t.Skipf("this machine has one loopback address only: %v", err)
+	} else {
+		_ = l.Close()
+	}
+	kafka := startKafka(t, embedded.KafkaOptions{Brokers: 2, Host: host})
+	createTopic(t, kafka, "t", 4, nil)
+	client := newClient(t, kafka)
+	brokers, err := kadm.NewClient(client).ListBrokers(testContext(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, broker := range brokers {
+		expect(t, "host of a broker", broker.Host, host)
+	}
+	expect(t, "brokers", len(brokers), 2)
+	for range 8 {
+		mustProduce(t, client, "t", "", "value") // to all partitions, so to both brokers
+	}
+	registry := startRegistry(t, embedded.RegistryOptions{Host: host})
+	if want := "http://" + host + ":"; !strings.HasPrefix(registry.URL(), want) {
+		t.Errorf("the registry is at %s, want %s…", registry.URL(), want)
+	}
+	schemas, err := sr.NewClient(sr.URLs(registry.URL()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := schemas.CreateSchema(testContext(t), "t-value", sr.Schema{Schema: `"string"`}); err != nil {
+		t.Error(err)
+	}
 }

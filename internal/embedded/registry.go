@@ -1,10 +1,12 @@
 package embedded
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/sr/srfake"
@@ -12,7 +14,9 @@ import (
 
 // RegistryOptions says how the registry is set up. The zero value listens on a free port.
 type RegistryOptions struct {
-	// Port is the port on 127.0.0.1; 0 means a free one.
+	// Host is the address to listen on; empty means 127.0.0.1.
+	Host string
+	// Port is the port; 0 means a free one.
 	Port int
 }
 
@@ -30,7 +34,7 @@ func StartRegistry(options RegistryOptions) (*Registry, error) {
 	if options.Port < 0 || options.Port > 65535 {
 		return nil, fmt.Errorf("%w: port %d is not between 0 and 65535", ErrOptions, options.Port)
 	}
-	listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", options.Port))
+	listener, err := net.Listen("tcp", net.JoinHostPort(cmp.Or(options.Host, "127.0.0.1"), strconv.Itoa(options.Port)))
 	if err != nil {
 		return nil, fmt.Errorf("embedded: start registry: %w", err)
 	}

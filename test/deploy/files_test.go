@@ -106,6 +106,21 @@ func TestChart_TakesEverySettingAndNoOther(t *testing.T) {
 	}
 }
 
+// The base images are pinned by digest, and named by build arguments.
+func TestDockerfile_PinsItsBaseImagesInArguments(t *testing.T) {
+	text := read(t, "Dockerfile")
+	stages := regexp.MustCompile(`(?m)^FROM (?:--platform=\S+ )?(\S+)`).FindAllStringSubmatch(text, -1)
+	if len(stages) != 2 {
+		t.Fatalf("there are %d stages", len(stages))
+	}
+	for _, stage := range stages {
+		name := strings.Trim(stage[1], "${}")
+		if stage[1] != "${"+name+"}" || !regexp.MustCompile(`(?m)^ARG `+name+`=\S+:\S+@sha256:[0-9a-f]{64}$`).MatchString(text) {
+			t.Errorf("%s is not pinned by digest in a build argument", stage[1])
+		}
+	}
+}
+
 func TestChart_HoldsTheAlertsAndTheDashboard(t *testing.T) {
 	for copied, original := range map[string]string{chart + "/files/alerts.yaml": alerts, chart + "/files/dashboard.json": dashboard} {
 		if read(t, copied) != read(t, original) {

@@ -18,6 +18,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/teams-kafka/connector/offsets"
+	"github.com/teams-kafka/connector/test/document"
 	"github.com/teams-kafka/connector/test/kafka"
 	"github.com/teams-kafka/connector/test/reading"
 )
@@ -29,7 +30,7 @@ func consoleConsumerReadsPositions(t *testing.T, ctx context.Context, l *library
 	dir := reading.Write(t, map[string]string{"kafka-console-consumer.sh": script})
 	snippet := reading.Snippet(t, "The positions")
 	if strings.HasPrefix(kafka.Version(), "3.") {
-		snippet = reading.Replace(t, snippet, "--formatter-property", "--property")
+		snippet = document.Replace(t, snippet, "--formatter-property", "--property")
 	}
 	cmd := exec.CommandContext(ctx, "sh", "-c", snippet)
 	cmd.Env = l.environment("PATH=" + dir + string(filepath.ListSeparator) + os.Getenv("PATH"))

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/teams-kafka/connector/schema"
+	"github.com/teams-kafka/connector/test/document"
 	"github.com/teams-kafka/connector/test/reading"
 )
 
@@ -33,7 +34,7 @@ func flinkSelects(t *testing.T, ctx context.Context, l *library) {
 	classpath := reading.Compile(t, reading.Jars(t, "flink")+"/*", map[string]string{"RunSql.java": reading.File(t, "flink/RunSql.java")})
 	cmd := java(ctx, classpath, "RunSql")
 	cmd.Dir = t.TempDir()
-	cmd.Stdin = strings.NewReader(reading.Replace(t, reading.Snippet(t, "Flink SQL"),
+	cmd.Stdin = strings.NewReader(document.Replace(t, reading.Snippet(t, "Flink SQL"),
 		"kafka:9092", l.settings.KafkaBrokers, "http://registry:8081", l.registry))
 	counts := make(map[string]int)
 	var rows []string
@@ -79,7 +80,7 @@ spark = (SparkSession.builder.master("local[2]").config("spark.jars", sys.argv[1
 for row in messages.selectExpr("chatId", "id", "etag", "` + "`from`" + `.user.displayName", "eventDetail.odataType", "get(attachments, 0).name").collect():
     print("row", *row, sep="\t")
 `
-	program := before + reading.Replace(t, reading.Snippet(t, "Spark"), "kafka:9092", l.settings.KafkaBrokers) + after
+	program := before + document.Replace(t, reading.Snippet(t, "Spark"), "kafka:9092", l.settings.KafkaBrokers) + after
 	cmd := exec.CommandContext(ctx, python, "read.py", strings.Join(files, ","))
 	cmd.Dir = reading.Write(t, map[string]string{"read.py": program, "chat_message.avsc": schema.Text()})
 	cmd.Env = l.environment("SPARK_LOCAL_IP=127.0.0.1")

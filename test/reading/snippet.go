@@ -2,12 +2,12 @@ package reading
 
 import (
 	"maps"
-	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
-	"strings"
 	"testing"
+
+	"github.com/teams-kafka/connector/test/document"
 )
 
 // folder is a folder beside this file.
@@ -16,30 +16,13 @@ func folder(name string) string {
 	return filepath.Join(filepath.Dir(file), name)
 }
 
-// sections returns the fenced blocks of docs/reading.md, in their order, by the heading (## …) that they stand under.
+// sections returns the blocks of docs/reading.md that the running test is named in front of, by the heading that they stand
+// under.
 func sections(t testing.TB) map[string][]string {
 	t.Helper()
-	page, err := os.ReadFile(folder("../../docs/reading.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	found := make(map[string][]string)
-	var heading string
-	var block strings.Builder
-	inside := false
-	for line := range strings.Lines(string(page)) {
-		switch fence := strings.HasPrefix(line, "```"); {
-		case fence && inside:
-			found[heading] = append(found[heading], block.String())
-			block.Reset()
-			inside = false
-		case fence:
-			inside = true
-		case inside:
-			block.WriteString(line)
-		case strings.HasPrefix(line, "## "):
-			heading = strings.TrimSpace(strings.TrimPrefix(line, "## "))
-		}
+	for _, block := range document.RunBy(t, "docs/reading.md") {
+		found[block.Heading] = append(found[block.Heading], block.Text)
 	}
 	return found
 }
@@ -50,14 +33,13 @@ func Headings(t testing.TB) []string {
 	return slices.Sorted(maps.Keys(sections(t)))
 }
 
-// Snippets returns the fenced blocks under a heading of docs/reading.md, in their order. Those that are not fenced but
-// indented are not meant to be run.
+// Snippets returns what is to be run under a heading of docs/reading.md, in its order.
 func Snippets(t testing.TB, heading string) []string {
 	t.Helper()
 	return sections(t)[heading]
 }
 
-// Snippet returns the only fenced block under a heading.
+// Snippet returns the only one under a heading.
 func Snippet(t testing.TB, heading string) string {
 	t.Helper()
 	snippets := Snippets(t, heading)
@@ -65,15 +47,4 @@ func Snippet(t testing.TB, heading string) string {
 		t.Fatalf("docs/reading.md has %d snippets under %q, want 1", len(snippets), heading)
 	}
 	return snippets[0]
-}
-
-// Replace puts values in the place of placeholders, given in pairs. Each placeholder must be in the text.
-func Replace(t testing.TB, text string, pairs ...string) string {
-	t.Helper()
-	for i := 0; i < len(pairs); i += 2 {
-		if !strings.Contains(text, pairs[i]) {
-			t.Fatalf("the snippet does not hold %q:\n%s", pairs[i], text)
-		}
-	}
-	return strings.NewReplacer(pairs...).Replace(text)
 }
