@@ -67,10 +67,14 @@ func (c *Cluster) Pause(i int) { c.brokers[i].process.Signal(syscall.SIGSTOP) }
 // Resume ends a Pause.
 func (c *Cluster) Resume(i int) { c.brokers[i].process.Signal(syscall.SIGCONT) }
 
-// Restart starts a broker that was killed or stopped, and returns when it serves again and is in sync.
-func (c *Cluster) Restart(t testing.TB, ctx context.Context, i int) {
+// Restart starts brokers that were killed or stopped, and returns when they serve again and everything is in sync.
+func (c *Cluster) Restart(t testing.TB, ctx context.Context, brokers ...int) {
 	t.Helper()
-	c.launch(t, c.brokers[i])
-	c.awaitBroker(t, ctx, i)
-	c.awaitSync(t, ctx)
+	for _, i := range brokers {
+		c.launch(t, c.brokers[i])
+	}
+	for _, i := range brokers {
+		c.awaitBroker(t, ctx, i)
+	}
+	c.AwaitSync(t, ctx)
 }

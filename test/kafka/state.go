@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // awaitBroker returns when a broker takes requests and the cluster counts it among its own.
@@ -23,11 +25,12 @@ func (c *Cluster) awaitBroker(t testing.TB, ctx context.Context, i int) {
 			return err
 		}
 		_ = conn.Close()
-		details, err := c.admin.BrokerMetadata(ctx)
+		// Not by the admin client, which tells of brokers what it was told first.
+		metadata, err := kmsg.NewPtrMetadataRequest().RequestWith(ctx, c.client)
 		if err != nil {
 			return err
 		}
-		for _, b := range details.Brokers {
+		for _, b := range metadata.Brokers {
 			if b.NodeID == int32(c.brokers[i].node) {
 				return nil
 			}
@@ -36,23 +39,26 @@ func (c *Cluster) awaitBroker(t testing.TB, ctx context.Context, i int) {
 	})
 }
 
-// awaitSync returns when every partition has all its replicas in sync.
-func (c *Cluster) awaitSync(t testing.TB, ctx context.Context) {
+// AwaitSync returns when every broker says that every partition has all its replicas in sync. All are asked, because one that
+// was frozen or has just started tells what it knew last.
+func (c *Cluster) AwaitSync(t testing.TB, ctx context.Context) {
 	t.Helper()
-	c.await(t, ctx, "all replicas to be in sync", func() error {
-		topics, err := c.admin.ListTopicsWithInternal(ctx)
-		if err != nil {
-			return err
-		}
-		for _, topic := range topics {
-			for _, p := range topic.Partitions {
-				if len(p.ISR) < len(p.Replicas) || p.Leader < 0 {
-					return fmt.Errorf("%s partition %d: %d of %d", p.Topic, p.Partition, len(p.ISR), len(p.Replicas))
+	for _, b := range c.brokers {
+		c.await(t, ctx, fmt.Sprintf("all replicas to be in sync, as broker %d sees it", b.node), func() error {
+			metadata, err := kmsg.NewPtrMetadataRequest().RequestWith(ctx, c.client.Broker(b.node))
+			if err != nil {
+				return err
+			}
+			for _, topic := range metadata.Topics {
+				for _, p := range topic.Partitions {
+					if len(p.ISR) < len(c.brokers) || p.Leader < 0 {
+						return fmt.Errorf("%s partition %d: %d of %d", *topic.Topic, p.Partition, len(p.ISR), len(c.brokers))
+					}
 				}
 			}
-		}
-		return nil
-	})
+			return nil
+		})
+	}
 }
 
 // Leader is the broker (from 0) that leads a partition.
@@ -60,14 +66,23 @@ func (c *Cluster) Leader(t testing.TB, ctx context.Context, topic string, partit
 	t.Helper()
 	leader := -1
 	c.await(t, ctx, "a leader of "+topic, func() error {
-		details, err := c.admin.ListTopics(ctx, topic)
+		named := kmsg.NewMetadataRequestTopic()
+		named.Topic = kmsg.StringPtr(topic)
+		request := kmsg.NewPtrMetadataRequest() // the admin client's answers are up to five seconds old
+		request.Topics = append(request.Topics, named)
+		metadata, err := request.RequestWith(ctx, c.client)
 		if err == nil {
-			err = details.Error()
+			err = kerr.ErrorForCode(metadata.Topics[0].ErrorCode)
 		}
 		if err != nil {
 			return err
 		}
-		if leader = int(details[topic].Partitions[partition].Leader) - 1; leader < 0 {
+		for _, p := range metadata.Topics[0].Partitions {
+			if p.Partition == partition {
+				leader = int(p.Leader) - 1
+			}
+		}
+		if leader < 0 {
 			return errors.New("there is none")
 		}
 		return nil
