@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -167,4 +169,34 @@ func zombieIsFenced(t *testing.T, cluster *kafka.Cluster) {
 		t.Errorf("the zombie's exit code is %d, want 0", code)
 	}
 	mustBeRight(t, s.settle(t, ctx, heir), 600)
+}
+
+// A rolling restart of the connector: a new process joins, then the one that writes is told to end. The tenant is handed over, and the
+// session timeout, which is longer than the test may take, is not waited for.
+func connectorsAreReplaced(t *testing.T, cluster *kafka.Cluster) {
+	ctx := within(t, 3*time.Minute)
+	s := newStage(t, cluster, "replaced", nil)
+	s.settings.KafkaSessionTimeout = "5m"
+	active := s.start(t)
+	active.WaitFor(t, ctx, 0, "msg=polling")
+	for range 4 {
+		next := s.start(t)
+		_, before := next.WaitFor(t, ctx, 0, "msg=\"spare: no tenant belongs to this process\"")
+		s.commits(t, ctx, 20)
+		told := time.Now()
+		active.Signal(syscall.SIGTERM)
+		if code := active.Wait(t, ctx); code != 0 {
+			t.Errorf("SIGTERM: exit code %d, want 0\n%s", code, active.Tail(60))
+		}
+		ended := time.Since(told)
+		next.WaitFor(t, ctx, before, "msg=polling")
+		t.Logf("hand-over: ended %v after SIGTERM, the next one polling after %v", ended.Round(10*time.Millisecond), time.Since(told).Round(10*time.Millisecond))
+		for _, line := range slices.Concat(active.Lines(), next.Lines()) {
+			if strings.Contains(line, "starts over") || strings.Contains(line, "begins anew") {
+				t.Errorf("no orderly hand-over: %s", line)
+			}
+		}
+		active = next
+	}
+	mustBeRight(t, s.settle(t, ctx, active), 600)
 }

@@ -31,14 +31,15 @@ func virtualMachine(megabytes int) []string {
 	return []string{fmt.Sprintf("-Xmx%dm", megabytes), "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto"}
 }
 
-func (c *Cluster) launch(t testing.TB, b *broker) {
-	t.Helper()
+// launch starts a broker, which lives as long as the cluster, also if a part of its test starts it again.
+func (c *Cluster) launch(b *broker) {
+	c.t.Helper()
 	args := append(virtualMachine(384), c.options.JVM...)
 	args = append(args, "-cp", c.classpath, "kafka.Kafka", b.config())
 	cmd := exec.Command("java", args...)
 	cmd.Dir = b.dir
 	b.starts++
-	b.process = process.Start(t, fmt.Sprintf("broker %d (start %d)", b.node, b.starts), cmd)
+	b.process = process.Start(c.t, fmt.Sprintf("broker %d (start %d)", b.node, b.starts), cmd)
 }
 
 // Tool runs one of Kafka's own programs by its class and returns what it printed on standard output and error.
@@ -71,7 +72,7 @@ func (c *Cluster) Resume(i int) { c.brokers[i].process.Signal(syscall.SIGCONT) }
 func (c *Cluster) Restart(t testing.TB, ctx context.Context, brokers ...int) {
 	t.Helper()
 	for _, i := range brokers {
-		c.launch(t, c.brokers[i])
+		c.launch(c.brokers[i])
 	}
 	for _, i := range brokers {
 		c.awaitBroker(t, ctx, i)

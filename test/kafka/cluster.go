@@ -49,6 +49,7 @@ const controller = "CONTROLLER"
 
 // Cluster is a running Apache Kafka.
 type Cluster struct {
+	t         testing.TB // whose end is the cluster's
 	classpath string
 	dir       string
 	id        string
@@ -70,7 +71,7 @@ func Start(t testing.TB, options Options) *Cluster {
 	var id [16]byte
 	_, _ = rand.Read(id[:]) // never fails
 	id[0] &= 0x7f           // no "-" in front, which the tools would take for an option
-	c := &Cluster{classpath: Classpath(t), dir: t.TempDir(), options: options,
+	c := &Cluster{t: t, classpath: Classpath(t), dir: t.TempDir(), options: options,
 		id: base64.RawURLEncoding.EncodeToString(id[:])}
 	for i := range options.Brokers {
 		b := &broker{node: i + 1, dir: filepath.Join(c.dir, fmt.Sprintf("broker-%d", i+1)), ports: make(map[string]int)}
@@ -83,9 +84,10 @@ func Start(t testing.TB, options Options) *Cluster {
 	defer cancel()
 	for _, b := range c.brokers {
 		c.format(t, ctx, b)
-		c.launch(t, b)
+		c.launch(b)
 	}
-	cl, err := kgo.NewClient(kgo.SeedBrokers(c.Brokers()...))
+	// A broker that is frozen must not hold the others' answers up for long.
+	cl, err := kgo.NewClient(kgo.SeedBrokers(c.Brokers()...), kgo.RequestTimeoutOverhead(3*time.Second))
 	if err != nil {
 		t.Fatal(err)
 	}
