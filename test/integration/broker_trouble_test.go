@@ -163,7 +163,7 @@ func twoOfThreeAreDown(t *testing.T, cluster *kafka.Cluster) {
 		t.Logf("not ready %v after the kill: %s", time.Since(all[0].at).Round(100*time.Millisecond), strings.Join(reasons, "; "))
 		return nil
 	})
-	pause(ctx, 10*time.Second)
+	pause(ctx, 5*time.Second)
 	if reasons := s.notReady(t, ctx); len(reasons) == 0 {
 		t.Error("the connector is ready while two of three brokers are down")
 	} else {
