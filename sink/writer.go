@@ -75,6 +75,9 @@ func OpenWriter(ctx context.Context, cfg WriterConfig) (*Writer, error) {
 		// Without transactions a producer that the broker has forgotten would go on as a new one and send again what may
 		// stand in the topic already. It ends instead, and the next writer reads the topic (invariant 5).
 		kgo.StopProducerOnDataLossDetected(),
+		// What is to be sent again waits for new metadata, and that for the least age of the old, 5 s by default. Kafka 4 answers so
+		// (CONCURRENT_TRANSACTIONS) whenever records come before the markers of the last transaction are written.
+		kgo.MetadataMinAge(100*time.Millisecond),
 		// No RecordDeliveryTimeout: it counts from the record's timestamp, which here is the time of the
 		// event. What bounds a delivery is the context of Commit.
 	)
