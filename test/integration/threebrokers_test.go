@@ -25,7 +25,7 @@ func TestThreeBrokers(t *testing.T) {
 		}
 	})
 	t.Run("brokers are killed", func(t *testing.T) { brokersAreKilled(t, cluster) })
-	t.Run("brokers freeze", func(t *testing.T) { brokersFreeze(t, cluster) })
+	t.Run("a broker freezes", func(t *testing.T) { brokerFreezes(t, cluster) })
 	t.Run("brokers are restarted", func(t *testing.T) { brokersAreRestarted(t, cluster) })
 	t.Run("two of three are down", func(t *testing.T) { twoOfThreeAreDown(t, cluster) })
 }
