@@ -100,7 +100,7 @@ func polledLast(p, other *process.Process) bool {
 // leads nothing any more, and what was sent to it must not count. The client waits up to 20 s for an answer; the transaction, as
 // long as it is by default, outlives that.
 func brokerFreezes(t *testing.T, cluster *kafka.Cluster) {
-	ctx := within(t, 5*time.Minute)
+	ctx := within(t, 3*time.Minute)
 	s := newStage(t, cluster, "brokerfreezes", nil)
 	s.settings.KafkaTransactionTimeout = "60s"
 	p := s.start(t)
@@ -122,7 +122,7 @@ func brokerFreezes(t *testing.T, cluster *kafka.Cluster) {
 
 // brokersAreRestarted restarts all brokers, one after the other, as an upgrade does.
 func brokersAreRestarted(t *testing.T, cluster *kafka.Cluster) {
-	ctx := within(t, 5*time.Minute)
+	ctx := within(t, 3*time.Minute)
 	s := newStage(t, cluster, "brokersrestarted", nil)
 	p := s.start(t)
 	p.WaitFor(t, ctx, 0, "msg=polling")
@@ -143,7 +143,7 @@ func brokersAreRestarted(t *testing.T, cluster *kafka.Cluster) {
 // twoOfThreeAreDown: what one broker has does not count, so nothing is written, for longer than a transaction may
 // take. The connector says that it is not ready, lives on, and goes on when the brokers come back.
 func twoOfThreeAreDown(t *testing.T, cluster *kafka.Cluster) {
-	ctx := within(t, 5*time.Minute)
+	ctx := within(t, 3*time.Minute)
 	s := newStage(t, cluster, "twodown", nil)
 	s.settings.KafkaTransactionTimeout = "5s"
 	s.settings.AdminAddress = fmt.Sprintf("127.0.0.1:%d", process.FreePort(t))
@@ -259,9 +259,10 @@ func (all troubles) log(t *testing.T, ctx context.Context, s *stage) {
 	for i, trouble := range all {
 		longest := time.Duration(0)
 		for j := 1; j < len(written); j++ {
-			// By when it ended: what comes next begins while the stream flows.
-			if written[j].After(trouble.at) && (i+1 == len(all) || !written[j].After(all[i+1].at)) {
-				longest = max(longest, written[j].Sub(written[j-1]))
+			gap := written[j].Sub(written[j-1])
+			// By its middle: it begins a little before the trouble, and can end a little after the next has begun.
+			if middle := written[j-1].Add(gap / 2); middle.After(trouble.at) && (i+1 == len(all) || middle.Before(all[i+1].at)) {
+				longest = max(longest, gap)
 			}
 		}
 		t.Logf("after %v %s: at most %v without a position", trouble.at.Sub(all[0].at).Round(time.Second), trouble.what, longest.Round(10*time.Millisecond))
