@@ -169,7 +169,6 @@ func twoOfThreeAreDown(t *testing.T, cluster *kafka.Cluster) {
 	} else {
 		t.Logf("not ready: %s", strings.Join(reasons, "; "))
 	}
-	all.begin("brokers 1 and 2 come back")
 	cluster.Restart(t, ctx, 0, 1)
 	back := time.Now()
 	s.commits(t, ctx, 20)
