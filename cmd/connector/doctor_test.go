@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"slices"
@@ -102,7 +103,7 @@ func (w *ward) admin(t *testing.T) *kadm.Client {
 	t.Helper()
 	cfg := w.config(t)
 	cfg.SASL.Username, cfg.SASL.Password = "admin", config.NewSecret("admin")
-	cl, err := kgo.NewClient(kafkaOptions(cfg)...)
+	cl, err := kgo.NewClient(kafkaOptions(cfg, slog.New(slog.DiscardHandler))...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -344,7 +345,7 @@ func (elsewhere) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1
 // write puts records of the connector's kind into the output topic, each of another chat.
 func (w *ward) write(t *testing.T, records int) {
 	t.Helper()
-	cl, err := kgo.NewClient(append(kafkaOptions(w.config(t)), kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)))...)
+	cl, err := kgo.NewClient(append(kafkaOptions(w.config(t), slog.New(slog.DiscardHandler)), kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)))...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -366,7 +367,7 @@ func TestDoctor_FencesNobody(t *testing.T) {
 		w.topic(t, name, 1)
 	}
 	cfg := w.config(t)
-	writer, err := sink.OpenWriter(t.Context(), sink.WriterConfig{Client: kafkaOptions(cfg), Topics: sink.Topics{Output: "out", DeadLetters: "out.dlq", Offsets: "doc.offsets"},
+	writer, err := sink.OpenWriter(t.Context(), sink.WriterConfig{Client: kafkaOptions(cfg, slog.New(slog.DiscardHandler)), Topics: sink.Topics{Output: "out", DeadLetters: "out.dlq", Offsets: "doc.offsets"},
 		Limits: sink.Limits{OutputBytes: 1 << 20}, TransactionalID: sink.TransactionalID("out", w.graph.TenantID()), TransactionTimeout: time.Minute})
 	if err != nil {
 		t.Fatal(err)
