@@ -2,12 +2,14 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -475,4 +477,28 @@ func untransactional() *kversion.Versions {
 		versions.SetMaxKeyVersion(key.Int16(), -1)
 	}
 	return versions
+}
+
+// A broker of Apache Kafka answers one question about versions, and hangs up on a client whose next request is not its sign-in.
+func TestDoctor_ABrokerThatHangsUpOnWhoDoesNotSignInIsThere(t *testing.T) {
+	t.Parallel()
+	w := newWard()
+	w.open(t)
+	var asked atomic.Int32
+	w.cluster.ControlKey(int16(kmsg.ApiVersions), func(kmsg.Request) (kmsg.Response, error, bool) {
+		w.cluster.KeepControl()
+		if asked.Add(1) == 2 {
+			return nil, errors.New("not signed in"), true
+		}
+		return nil, nil, false
+	})
+	found := w.examine(t)
+	if asked.Load() < 2 {
+		t.Fatal("nobody was hung up on")
+	}
+	for _, check := range []string{"kafka", "kafka-sign-in", "kafka-brokers"} {
+		if found[check].Verdict != doctor.OK {
+			t.Errorf("%+v", found[check])
+		}
+	}
 }
