@@ -502,3 +502,16 @@ func TestDoctor_ABrokerThatHangsUpOnWhoDoesNotSignInIsThere(t *testing.T) {
 		}
 	}
 }
+
+func TestDoctor_NamesTheTopicThatIsNotShown(t *testing.T) {
+	t.Parallel()
+	w := newWard()
+	w.without(kmsg.ACLResourceTypeTopic, "out.dlq", kmsg.ACLOperationDescribeConfigs)
+	w.open(t)
+	for _, topic := range []string{"out", "out.dlq", "doc.offsets"} {
+		w.topic(t, topic, 3)
+	}
+	if f := w.examine(t)["topic-dead-letters"]; f.Verdict != doctor.Fail || !strings.Contains(f.Seen, "describe topic out.dlq: TOPIC_AUTHORIZATION_FAILED") {
+		t.Errorf("%+v", f)
+	}
+}
