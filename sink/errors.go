@@ -1,8 +1,10 @@
 package sink
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"net"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 )
@@ -29,6 +31,22 @@ func Denied(err error) bool {
 		}
 	}
 	return false
+}
+
+// SignInRefused tells whether an error is the brokers' refusal of who the client says it is: its password, its token or the
+// mechanism. It needs an operator.
+func SignInRefused(err error) bool {
+	return errors.Is(err, kerr.SaslAuthenticationFailed) || errors.Is(err, kerr.UnsupportedSaslMechanism)
+}
+
+// Untrusted tells whether an error of a broker's connection says that one side does not accept the other's certificate, or
+// speaks no TLS at all. It needs an operator. Errors of other servers look the same.
+func Untrusted(err error) bool {
+	var untrusted *tls.CertificateVerificationError
+	var plaintext tls.RecordHeaderError
+	var network *net.OpError
+	return errors.As(err, &untrusted) || errors.As(err, &plaintext) ||
+		errors.As(err, &network) && network.Op == "remote error" // an alert of the other side, which crypto/tls has no type for
 }
 
 // TooLargeError is a broker's refusal, for their size, of records that the limits the writer knows allow: the topic's

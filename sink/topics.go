@@ -96,21 +96,23 @@ type Topic struct {
 
 // DescribeTopics reads and checks the configuration of output topic, dead letters and offsets, in this order, and writes nothing.
 func DescribeTopics(ctx context.Context, adm *kadm.Client, t Topics) ([]Topic, error) {
-	resources, err := adm.DescribeTopicConfigs(ctx, t.Output, t.DeadLetters, t.Offsets)
-	if err != nil {
-		return nil, fmt.Errorf("sink: describe the topics: %w", err)
-	}
 	configs := make(map[string]settings)
-	for _, r := range resources {
-		if errors.Is(r.Err, kerr.UnknownTopicOrPartition) {
+	for _, name := range []string{t.Output, t.DeadLetters, t.Offsets} {
+		// One by one: of several, kadm does not say which one is denied.
+		resources, err := adm.DescribeTopicConfigs(ctx, name)
+		var described kadm.ResourceConfig
+		if err == nil {
+			described, err = resources.On(name, func(r *kadm.ResourceConfig) error { return r.Err })
+		}
+		if errors.Is(err, kerr.UnknownTopicOrPartition) {
 			continue
 		}
-		if r.Err != nil {
-			return nil, fmt.Errorf("sink: describe topic %s: %w", r.Name, r.Err)
+		if err != nil {
+			return nil, fmt.Errorf("sink: describe topic %s: %w", name, err)
 		}
-		configs[r.Name] = settings{}
-		for _, c := range r.Configs {
-			configs[r.Name][c.Key] = c.MaybeValue()
+		configs[name] = settings{}
+		for _, c := range described.Configs {
+			configs[name][c.Key] = c.MaybeValue()
 		}
 	}
 	described := make([]Topic, 0, 3)

@@ -386,7 +386,7 @@ func fetch(t *testing.T, ctx context.Context, address string) string {
 // reachedTheTopic tells whether a record holds a canary.
 func (g *cage) reachedTheTopic(t *testing.T, ctx context.Context) bool {
 	t.Helper()
-	cl, err := kgo.NewClient(append(kafkaOptions(must(config.Parse(g.settings))), kgo.ConsumeTopics(must(config.Parse(g.settings)).Topic))...)
+	cl, err := kgo.NewClient(append(kafkaOptions(must(config.Parse(g.settings)), slog.New(slog.DiscardHandler)), kgo.ConsumeTopics(must(config.Parse(g.settings)).Topic))...)
 	if err != nil {
 		t.Fatal(err)
 	}

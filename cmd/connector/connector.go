@@ -15,8 +15,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/sasl/plain"
-	"github.com/twmb/franz-go/pkg/sasl/scram"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/teams-kafka/connector/internal/admin"
@@ -52,10 +50,10 @@ func newConnector(cfg config.Config, log *slog.Logger) (*connector, error) {
 	log = slog.New(recent.Watch(log.Handler()))
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	cfg.OnUnreadableSecret(func(variable, file string, err error) {
-		log.Warn("a secret's file cannot be read, its last value is used", "variable", variable, "file", file, "error", err)
+	cfg.OnUnreadableFile(func(variable, file string, err error) {
+		log.Warn("a file cannot be read, what it held last is used", "variable", variable, "file", file, "error", err)
 	})
-	c := &connector{cfg: cfg, log: log, registry: registry, prepared: worker.NewPreparations(registry), kafka: kafkaOptions(cfg), started: make(chan struct{}),
+	c := &connector{cfg: cfg, log: log, registry: registry, prepared: worker.NewPreparations(registry), kafka: kafkaOptions(cfg, log), started: make(chan struct{}),
 		began: time.Now(), recent: recent}
 	agent := userAgent()
 	for _, tenant := range cfg.Tenants {
@@ -114,8 +112,11 @@ func (c *connector) prepare(ctx context.Context) error {
 	for _, tenant := range c.tenants { // each for the retention it needs
 		if err := c.persist(ctx, "topics", "topics are not ready", func() error {
 			_, err := worker.EnsureTopics(ctx, tenant)
-			if errors.Is(err, sink.ErrTopic) || sink.Denied(err) {
+			switch {
+			case errors.Is(err, sink.ErrTopic), sink.Denied(err), signInRefused(err):
 				return backoff.Permanent(err)
+			case sink.Untrusted(err):
+				return backoff.Permanent(fmt.Errorf("%w: %w", errRefused, err))
 			}
 			return err
 		}); err != nil {
@@ -137,13 +138,13 @@ func (c *connector) encoder(ctx context.Context) (encoder schema.Encoder, err er
 	if len(c.cfg.Registry.URLs) == 0 {
 		return schema.NewSingleObjectEncoder(), nil
 	}
-	registry, err := registryClient(c.cfg.Registry)
-	if err != nil {
-		return nil, err
-	}
-	defer registry.Close()
 	subject := schema.Subject(c.cfg.Topic)
 	err = c.persist(ctx, "schema", "schema is not registered", func() error {
+		registry, err := registryClient(c.cfg.Registry) // with the password and the certificates of the moment
+		if err != nil {
+			return backoff.Permanent(err)
+		}
+		defer registry.Close()
 		id, err := registry.Register(ctx, subject)
 		if schema.IsPermanent(err) {
 			return backoff.Permanent(err)
@@ -209,33 +210,6 @@ func (c *connector) notReady() (reasons []string) {
 		}
 	}
 	return reasons
-}
-
-// kafkaOptions are the options that every client of the cluster shares.
-func kafkaOptions(cfg config.Config) []kgo.Opt {
-	opts := []kgo.Opt{
-		kgo.SeedBrokers(cfg.Brokers...),
-		kgo.ClientID(cfg.ClientID),
-		kgo.SoftwareNameAndVersion("teams-kafka-connector", version()),
-	}
-	if cfg.TLS != nil {
-		opts = append(opts, kgo.DialTLSConfig(cfg.TLS))
-	}
-	// The password is asked for at each login, so that a rotated one needs no restart.
-	challenged := func(context.Context) (scram.Auth, error) {
-		return scram.Auth{User: cfg.SASL.Username, Pass: cfg.SASL.Password.Reveal()}, nil
-	}
-	switch cfg.SASL.Mechanism {
-	case "PLAIN":
-		opts = append(opts, kgo.SASL(plain.Plain(func(context.Context) (plain.Auth, error) {
-			return plain.Auth{User: cfg.SASL.Username, Pass: cfg.SASL.Password.Reveal()}, nil
-		})))
-	case "SCRAM-SHA-256":
-		opts = append(opts, kgo.SASL(scram.Sha256(challenged)))
-	case "SCRAM-SHA-512":
-		opts = append(opts, kgo.SASL(scram.Sha512(challenged)))
-	}
-	return opts
 }
 
 // userAgent names the connector, its version and this process.

@@ -70,7 +70,7 @@ func examined(cfg config.Config) (doctor.Config, error) {
 	unsigned := cfg
 	unsigned.SASL = config.SASL{}
 	d := doctor.Config{
-		Kafka: c.kafka, Unsigned: kafkaOptions(unsigned), SignIn: signIn(cfg), Group: cfg.Name,
+		Kafka: c.kafka, Unsigned: kafkaOptions(unsigned, c.log), SignIn: signIn(cfg), Group: cfg.Name,
 		ExactlyOnce: cfg.ExactlyOnce, TransactionTimeout: cfg.TransactionTimeout, Horizon: cfg.IndexHorizon,
 		Lookup: cfg.Registry.Lookup,
 	}
@@ -91,12 +91,15 @@ func signIn(cfg config.Config) string {
 	over := "without TLS"
 	if cfg.TLS != nil {
 		over = "over TLS"
-		if cfg.TLS.GetClientCertificate != nil {
+		if cfg.TLS.HasCertificate() {
 			over += " with a client certificate"
 		}
 	}
 	if cfg.SASL.Mechanism == "" {
 		return "no SASL, " + over
+	}
+	if cfg.SASL.Mechanism == "OAUTHBEARER" {
+		return fmt.Sprintf("OAUTHBEARER as client %s of %s, %s", cfg.SASL.OAuth.ClientID, cfg.SASL.OAuth.TokenURL.Host, over)
 	}
 	return fmt.Sprintf("%s as user %s, %s", cfg.SASL.Mechanism, cfg.SASL.Username, over)
 }

@@ -2,11 +2,14 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -102,7 +105,7 @@ func (w *ward) admin(t *testing.T) *kadm.Client {
 	t.Helper()
 	cfg := w.config(t)
 	cfg.SASL.Username, cfg.SASL.Password = "admin", config.NewSecret("admin")
-	cl, err := kgo.NewClient(kafkaOptions(cfg)...)
+	cl, err := kgo.NewClient(kafkaOptions(cfg, slog.New(slog.DiscardHandler))...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -344,7 +347,7 @@ func (elsewhere) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1
 // write puts records of the connector's kind into the output topic, each of another chat.
 func (w *ward) write(t *testing.T, records int) {
 	t.Helper()
-	cl, err := kgo.NewClient(append(kafkaOptions(w.config(t)), kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)))...)
+	cl, err := kgo.NewClient(append(kafkaOptions(w.config(t), slog.New(slog.DiscardHandler)), kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)))...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -366,7 +369,7 @@ func TestDoctor_FencesNobody(t *testing.T) {
 		w.topic(t, name, 1)
 	}
 	cfg := w.config(t)
-	writer, err := sink.OpenWriter(t.Context(), sink.WriterConfig{Client: kafkaOptions(cfg), Topics: sink.Topics{Output: "out", DeadLetters: "out.dlq", Offsets: "doc.offsets"},
+	writer, err := sink.OpenWriter(t.Context(), sink.WriterConfig{Client: kafkaOptions(cfg, slog.New(slog.DiscardHandler)), Topics: sink.Topics{Output: "out", DeadLetters: "out.dlq", Offsets: "doc.offsets"},
 		Limits: sink.Limits{OutputBytes: 1 << 20}, TransactionalID: sink.TransactionalID("out", w.graph.TenantID()), TransactionTimeout: time.Minute})
 	if err != nil {
 		t.Fatal(err)
@@ -474,4 +477,41 @@ func untransactional() *kversion.Versions {
 		versions.SetMaxKeyVersion(key.Int16(), -1)
 	}
 	return versions
+}
+
+// A broker of Apache Kafka answers one question about versions, and hangs up on a client whose next request is not its sign-in.
+func TestDoctor_ABrokerThatHangsUpOnWhoDoesNotSignInIsThere(t *testing.T) {
+	t.Parallel()
+	w := newWard()
+	w.open(t)
+	var asked atomic.Int32
+	w.cluster.ControlKey(int16(kmsg.ApiVersions), func(kmsg.Request) (kmsg.Response, error, bool) {
+		w.cluster.KeepControl()
+		if asked.Add(1) == 2 {
+			return nil, errors.New("not signed in"), true
+		}
+		return nil, nil, false
+	})
+	found := w.examine(t)
+	if asked.Load() < 2 {
+		t.Fatal("nobody was hung up on")
+	}
+	for _, check := range []string{"kafka", "kafka-sign-in", "kafka-brokers"} {
+		if found[check].Verdict != doctor.OK {
+			t.Errorf("%+v", found[check])
+		}
+	}
+}
+
+func TestDoctor_NamesTheTopicThatIsNotShown(t *testing.T) {
+	t.Parallel()
+	w := newWard()
+	w.without(kmsg.ACLResourceTypeTopic, "out.dlq", kmsg.ACLOperationDescribeConfigs)
+	w.open(t)
+	for _, topic := range []string{"out", "out.dlq", "doc.offsets"} {
+		w.topic(t, topic, 3)
+	}
+	if f := w.examine(t)["topic-dead-letters"]; f.Verdict != doctor.Fail || !strings.Contains(f.Seen, "describe topic out.dlq: TOPIC_AUTHORIZATION_FAILED") {
+		t.Errorf("%+v", f)
+	}
 }

@@ -31,7 +31,7 @@ var exitCodes = []struct {
 }{
 	{exitOK, "all is well"},
 	{exitFailed, "it ran and failed, or the judgement is negative"},
-	{exitUsage, "the configuration, the arguments, a topic or the schema is refused, or Kafka denies a permission: somebody must change something"},
+	{exitUsage, "the configuration, the arguments, a topic or the schema is refused, or Kafka refuses the sign-in or denies a permission: somebody must change something"},
 }
 
 // exitHelp is what every command's help says of exit codes.
@@ -75,7 +75,7 @@ func executeOn(ctx context.Context, args []string, in io.Reader, out, errOut io.
 		return exitOK
 	case errors.Is(err, errJudged):
 		return exitFailed
-	case errors.As(err, &usage), errors.Is(err, config.ErrInvalid), errors.Is(err, sink.ErrTopic), sink.Denied(err), errors.Is(err, errRefused), schema.IsPermanent(err):
+	case errors.As(err, &usage), errors.Is(err, config.ErrInvalid), errors.Is(err, sink.ErrTopic), sink.Denied(err), signInRefused(err), errors.Is(err, errRefused), schema.IsPermanent(err):
 		fmt.Fprintln(errOut, "connector:", err)
 		return exitUsage
 	default:

@@ -18,10 +18,12 @@ func registryClient(r config.Registry) (*schema.Registry, error) {
 	if r.Lookup {
 		mode = schema.RegistryLookup
 	}
-	return schema.NewRegistry(schema.RegistryConfig{
-		URLs: r.URLs, Mode: mode, TLS: r.TLS,
-		Username: r.Username, Password: r.Password.Reveal(), BearerToken: r.Token.Reveal(),
-	})
+	settings := schema.RegistryConfig{URLs: r.URLs, Mode: mode,
+		Username: r.Username, Password: r.Password.Reveal(), BearerToken: r.Token.Reveal()}
+	if r.TLS != nil {
+		settings.TLS = r.TLS.Client()
+	}
+	return schema.NewRegistry(settings)
 }
 
 const registryVariables = `The registry and how to sign in to it are taken from SCHEMA_REGISTRY_URL, _USERNAME and _PASSWORD or _TOKEN,

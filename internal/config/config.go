@@ -1,14 +1,11 @@
 package config
 
 import (
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/url"
-	"os"
 	"regexp"
 	"slices"
 	"strconv"
@@ -30,7 +27,7 @@ type Config struct {
 	Partitions         int32
 	Replication        int16
 	Retention          time.Duration // 0 for the broker's
-	TLS                *tls.Config   // nil for plaintext
+	TLS                *TLS          // nil for plaintext
 	SASL               SASL
 	SessionTimeout     time.Duration
 	TransactionTimeout time.Duration
@@ -51,13 +48,7 @@ type Config struct {
 	LogText         bool
 	ShutdownTimeout time.Duration
 
-	unreadable *secretReports
-}
-
-// SASL is how the connector signs in to Kafka; Mechanism is empty for not at all.
-type SASL struct {
-	Mechanism, Username string
-	Password            Secret
+	unreadable *fileReports
 }
 
 // DeadLetters is the name of the dead-letter topic.
@@ -83,7 +74,7 @@ func newParser(s Settings) *parser {
 			*value = setting.Default
 		}
 	})
-	return &parser{settings: s, unreadable: &secretReports{}}
+	return &parser{settings: s, unreadable: &fileReports{}}
 }
 
 // err names every variable that was refused; it is nil if none was.
@@ -99,7 +90,7 @@ type parser struct {
 	settings   Settings
 	alias      string          // whose variables these are; empty for the unprefixed ones
 	own        map[string]bool // the variables that have the alias in front
-	unreadable *secretReports
+	unreadable *fileReports
 	wrong      []string
 }
 
@@ -294,99 +285,28 @@ func (p *parser) url(name, value string) *url.URL {
 	return u
 }
 
+// loopback tells whether a URL leads to this machine.
+func loopback(u *url.URL) bool {
+	if ip := net.ParseIP(u.Hostname()); ip != nil {
+		return ip.IsLoopback()
+	}
+	return u.Hostname() == "localhost"
+}
+
 // root reads the root of a service that is sent a secret.
 func (p *parser) root(name, value string, plainOnLoopback bool) *url.URL {
 	u := p.url(name, value)
 	if u == nil {
 		return nil
 	}
-	loopback := u.Hostname() == "localhost"
-	if ip := net.ParseIP(u.Hostname()); ip != nil {
-		loopback = ip.IsLoopback()
-	}
 	switch {
 	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
 		p.refuse(name, "", "must hold no user, query or fragment")
-	case u.Scheme == "http" && !(plainOnLoopback && loopback):
+	case u.Scheme == "http" && !(plainOnLoopback && loopback(u)):
 		p.refuse(name, value, "must be https: it is sent a secret")
 	case strings.TrimSuffix(u.Path, "/") != "":
 		p.refuse(name, value, "must be a root, without version or path")
 	}
 	u.Path = ""
 	return u
-}
-
-func (p *parser) roots(name, file string) *x509.CertPool {
-	if file == "" {
-		return nil
-	}
-	pem, err := os.ReadFile(file)
-	if err != nil {
-		p.refuse(name, file, "cannot be read")
-		return nil
-	}
-	pool, err := x509.SystemCertPool()
-	if err != nil {
-		pool = x509.NewCertPool()
-	}
-	if !pool.AppendCertsFromPEM(pem) {
-		p.refuse(name, file, "holds no PEM certificate")
-	}
-	return pool
-}
-
-func (p *parser) kafkaTLS() *tls.Config {
-	s := p.settings
-	on, err := strconv.ParseBool(s.KafkaTLS)
-	if err != nil {
-		p.refuse("KAFKA_TLS", s.KafkaTLS, "must be true or false")
-	}
-	if !on {
-		for _, set := range []struct{ name, value string }{
-			{"KAFKA_TLS_CA_FILE", s.KafkaTLSCAFile}, {"KAFKA_TLS_CERT_FILE", s.KafkaTLSCertFile}, {"KAFKA_TLS_KEY_FILE", s.KafkaTLSKeyFile},
-		} {
-			if set.value != "" && err == nil {
-				p.refuse(set.name, set.value, "is set but KAFKA_TLS is not true")
-			}
-		}
-		return nil
-	}
-	c := &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: p.roots("KAFKA_TLS_CA_FILE", s.KafkaTLSCAFile)}
-	p.clientCertificate(c, "KAFKA_TLS_CERT_FILE", s.KafkaTLSCertFile, "KAFKA_TLS_KEY_FILE", s.KafkaTLSKeyFile)
-	return c
-}
-
-// clientCertificate lets c show the certificate in two files, if they are set.
-func (p *parser) clientCertificate(c *tls.Config, certName, certFile, keyName, keyFile string) {
-	switch {
-	case certFile == "" && keyFile == "":
-		return
-	case certFile == "":
-		p.refuse(certName, "", "is not set but "+keyName+" is")
-		return
-	case keyFile == "":
-		p.refuse(keyName, "", "is not set but "+certName+" is")
-		return
-	}
-	if _, err := tls.LoadX509KeyPair(certFile, keyFile); err != nil {
-		p.refuse(certName, certFile, "and "+keyName+" hold no matching certificate and key")
-	}
-	// Read again for every connection, so that a rotated certificate needs no restart.
-	c.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
-		pair, err := tls.LoadX509KeyPair(certFile, keyFile)
-		return &pair, err
-	}
-}
-
-func (p *parser) sasl() SASL {
-	s := p.settings
-	c := SASL{
-		Mechanism: p.oneOf("KAFKA_SASL_MECHANISM", s.KafkaSASLMechanism, "", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"),
-		Username:  s.KafkaSASLUsername,
-	}
-	if c.Mechanism != "" {
-		p.required("KAFKA_SASL_USERNAME", s.KafkaSASLUsername)
-		c.Password = p.secret("KAFKA_SASL_PASSWORD", s.KafkaSASLPassword)
-	}
-	return c
 }

@@ -1,9 +1,6 @@
 package config
 
-import (
-	"crypto/tls"
-	"strings"
-)
+import "strings"
 
 // Registry is the schema registry, and how the connector signs in to it.
 type Registry struct {
@@ -13,7 +10,7 @@ type Registry struct {
 	Lookup          bool
 	Username        string
 	Password, Token Secret
-	TLS             *tls.Config // nil for the system's roots and no client certificate
+	TLS             *TLS // nil for the system's roots and no client certificate
 }
 
 // LoadRegistry reads the environment as far as it concerns the schema and its registry, so that the
@@ -70,8 +67,8 @@ func (p *parser) registry() Registry {
 		if !encrypted {
 			p.refuse("SCHEMA_REGISTRY_URL", s.SchemaRegistryURL, "must be https where SCHEMA_REGISTRY_CA_FILE, SCHEMA_REGISTRY_CERT_FILE or SCHEMA_REGISTRY_KEY_FILE is set")
 		}
-		r.TLS = &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: p.roots("SCHEMA_REGISTRY_CA_FILE", s.SchemaRegistryCAFile)}
-		p.clientCertificate(r.TLS, "SCHEMA_REGISTRY_CERT_FILE", s.SchemaRegistryCertFile, "SCHEMA_REGISTRY_KEY_FILE", s.SchemaRegistryKeyFile)
+		r.TLS = p.tls("SCHEMA_REGISTRY_CA_FILE", s.SchemaRegistryCAFile, "SCHEMA_REGISTRY_CERT_FILE", s.SchemaRegistryCertFile,
+			"SCHEMA_REGISTRY_KEY_FILE", s.SchemaRegistryKeyFile)
 	}
 	return r
 }

@@ -8,7 +8,7 @@ const redacted = "[redacted]"
 // a variable, or in a file that is read again for each use.
 type Secret struct {
 	value string
-	file  *secretFile
+	file  *file[string]
 }
 
 // NewSecret makes a secret.
@@ -18,7 +18,7 @@ func NewSecret(value string) Secret { return Secret{value: value} }
 // not keep it, so that a rotated secret needs no restart.
 func (s Secret) Reveal() string {
 	if s.file != nil {
-		return s.file.reveal()
+		return s.file.get()
 	}
 	return s.value
 }

@@ -73,7 +73,7 @@ func TestSecretFile_ThatGoesAwayKeepsItsLastValueAndIsToldOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	var told []string
-	c.OnUnreadableSecret(func(variable, file string, err error) { told = append(told, fmt.Sprint(variable, " ", file, " ", err)) })
+	c.OnUnreadableFile(func(variable, file string, err error) { told = append(told, fmt.Sprint(variable, " ", file, " ", err)) })
 	for _, broken := range []func() error{
 		func() error { return os.Remove(file) },
 		func() error { return os.WriteFile(file, []byte("\n"), 0o600) }, // being written

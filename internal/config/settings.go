@@ -53,22 +53,28 @@ type Settings struct {
 	TransformBody         string `envconfig:"TRANSFORM_BODY" tenant:"override" default:"keep" example:"drop" doc:"keep, or drop: leave out bodies, attachment contents, subjects, summaries and unknown properties, in records and dead letters."`
 	TransformExcludeChats string `envconfig:"TRANSFORM_EXCLUDE_CHATS" tenant:"override" example:"19:3c9e92a344704332bbf5bda58f4d37b1@thread.v2" doc:"Chat ids whose messages are left out, comma-separated. They are counted."`
 
-	KafkaBrokers            string `envconfig:"KAFKA_BROKERS" example:"kafka-0:9092,kafka-1:9092" doc:"Seed brokers, comma-separated host:port."`
-	KafkaTopic              string `envconfig:"KAFKA_TOPIC" default:"teams.chat.messages" example:"teams.chat.messages" doc:"Output topic. Dead letters go to the same name with .dlq behind it."`
-	KafkaOffsetsTopic       string `envconfig:"KAFKA_OFFSETS_TOPIC" example:"teams.offsets" doc:"Compacted topic that holds the positions. By default the connector's name with .offsets behind it."`
-	KafkaTopicPartitions    string `envconfig:"KAFKA_TOPIC_PARTITIONS" default:"6" example:"12" doc:"Partitions of topics the connector creates, 1 to 10000. Adding partitions later breaks the order per chat for readers."`
-	KafkaTopicReplication   string `envconfig:"KAFKA_TOPIC_REPLICATION" default:"-1" example:"3" doc:"Replication factor of topics the connector creates; -1 is the broker's default."`
-	KafkaClientID           string `envconfig:"KAFKA_CLIENT_ID" default:"teams-kafka-connector" example:"teams-connector-prod" doc:"Name by which brokers know this client, in their logs and for quotas."`
-	KafkaTopicRetention     string `envconfig:"KAFKA_TOPIC_RETENTION" example:"90d" doc:"Retention of an output topic the connector creates. By default the broker's."`
-	KafkaTLS                string `envconfig:"KAFKA_TLS" default:"false" example:"true" doc:"true to speak TLS to the brokers."`
-	KafkaTLSCAFile          string `envconfig:"KAFKA_TLS_CA_FILE" example:"/etc/kafka/ca.pem" doc:"PEM file with the root certificates of the brokers. By default the system's."`
-	KafkaTLSCertFile        string `envconfig:"KAFKA_TLS_CERT_FILE" example:"/etc/kafka/client.pem" doc:"PEM file with the client certificate, for mutual TLS."`
-	KafkaTLSKeyFile         string `envconfig:"KAFKA_TLS_KEY_FILE" example:"/etc/kafka/client.key" doc:"PEM file with the client certificate's key."`
-	KafkaSASLMechanism      string `envconfig:"KAFKA_SASL_MECHANISM" example:"SCRAM-SHA-512" doc:"PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512. By default no SASL."`
-	KafkaSASLUsername       string `envconfig:"KAFKA_SASL_USERNAME" example:"connector" doc:"SASL user name."`
-	KafkaSASLPassword       string `envconfig:"KAFKA_SASL_PASSWORD" secret:"true" example:"the-password" doc:"SASL password."`
-	KafkaSessionTimeout     string `envconfig:"KAFKA_SESSION_TIMEOUT" default:"15s" example:"10s" doc:"After how long without a heartbeat a process counts as dead and another takes its tenant over."`
-	KafkaTransactionTimeout string `envconfig:"KAFKA_TRANSACTION_TIMEOUT" default:"60s" example:"60s" doc:"After how long the broker gives up a transaction whose writer is silent. More than COMMIT_INTERVAL; the broker allows at most its transaction.max.timeout.ms."`
+	KafkaBrokers               string `envconfig:"KAFKA_BROKERS" example:"kafka-0:9092,kafka-1:9092" doc:"Seed brokers, comma-separated host:port."`
+	KafkaTopic                 string `envconfig:"KAFKA_TOPIC" default:"teams.chat.messages" example:"teams.chat.messages" doc:"Output topic. Dead letters go to the same name with .dlq behind it."`
+	KafkaOffsetsTopic          string `envconfig:"KAFKA_OFFSETS_TOPIC" example:"teams.offsets" doc:"Compacted topic that holds the positions. By default the connector's name with .offsets behind it."`
+	KafkaTopicPartitions       string `envconfig:"KAFKA_TOPIC_PARTITIONS" default:"6" example:"12" doc:"Partitions of topics the connector creates, 1 to 10000. Adding partitions later breaks the order per chat for readers."`
+	KafkaTopicReplication      string `envconfig:"KAFKA_TOPIC_REPLICATION" default:"-1" example:"3" doc:"Replication factor of topics the connector creates; -1 is the broker's default."`
+	KafkaClientID              string `envconfig:"KAFKA_CLIENT_ID" default:"teams-kafka-connector" example:"teams-connector-prod" doc:"Name by which brokers know this client, in their logs and for quotas."`
+	KafkaTopicRetention        string `envconfig:"KAFKA_TOPIC_RETENTION" example:"90d" doc:"Retention of an output topic the connector creates. By default the broker's."`
+	KafkaTLS                   string `envconfig:"KAFKA_TLS" default:"false" example:"true" doc:"true to speak TLS to the brokers."`
+	KafkaTLSCAFile             string `envconfig:"KAFKA_TLS_CA_FILE" example:"/etc/kafka/ca.pem" doc:"PEM file with the root certificates of the brokers. By default the system's. Read again for each connection, as the next two are."`
+	KafkaTLSCertFile           string `envconfig:"KAFKA_TLS_CERT_FILE" example:"/etc/kafka/client.pem" doc:"PEM file with the client certificate, for mutual TLS."`
+	KafkaTLSKeyFile            string `envconfig:"KAFKA_TLS_KEY_FILE" example:"/etc/kafka/client.key" doc:"PEM file with the client certificate's key."`
+	KafkaSASLMechanism         string `envconfig:"KAFKA_SASL_MECHANISM" example:"SCRAM-SHA-512" doc:"PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER. By default no SASL."`
+	KafkaSASLUsername          string `envconfig:"KAFKA_SASL_USERNAME" example:"connector" doc:"User name for PLAIN and SCRAM."`
+	KafkaSASLPassword          string `envconfig:"KAFKA_SASL_PASSWORD" secret:"true" example:"the-password" doc:"Password for PLAIN and SCRAM."`
+	KafkaSASLOAuthTokenURL     string `envconfig:"KAFKA_SASL_OAUTH_TOKEN_URL" example:"https://idp.example.com/oauth2/token" doc:"For OAUTHBEARER: the OAuth 2 endpoint that gives tokens for client credentials, https only but on loopback."`
+	KafkaSASLOAuthClientID     string `envconfig:"KAFKA_SASL_OAUTH_CLIENT_ID" example:"connector" doc:"For OAUTHBEARER: client id at the token endpoint."`
+	KafkaSASLOAuthClientSecret string `envconfig:"KAFKA_SASL_OAUTH_CLIENT_SECRET" secret:"true" example:"the-secret-value" doc:"For OAUTHBEARER: client secret at the token endpoint."`
+	KafkaSASLOAuthScope        string `envconfig:"KAFKA_SASL_OAUTH_SCOPE" example:"https://contoso.servicebus.windows.net/.default" doc:"For OAUTHBEARER: scopes to ask for, separated by blanks. By default none."`
+	KafkaSASLOAuthExtensions   string `envconfig:"KAFKA_SASL_OAUTH_EXTENSIONS" example:"logicalCluster=lkc-00000,identityPoolId=pool-00000" doc:"For OAUTHBEARER: SASL extensions sent to the brokers beside the token, comma-separated name=value. By default none."`
+	KafkaSASLOAuthCAFile       string `envconfig:"KAFKA_SASL_OAUTH_CA_FILE" example:"/etc/idp/ca.pem" doc:"For OAUTHBEARER: PEM file with further root certificates for the token endpoint. Read again for each connection."`
+	KafkaSessionTimeout        string `envconfig:"KAFKA_SESSION_TIMEOUT" default:"15s" example:"10s" doc:"After how long without a heartbeat a process counts as dead and another takes its tenant over."`
+	KafkaTransactionTimeout    string `envconfig:"KAFKA_TRANSACTION_TIMEOUT" default:"60s" example:"60s" doc:"After how long the broker gives up a transaction whose writer is silent. More than COMMIT_INTERVAL; the broker allows at most its transaction.max.timeout.ms."`
 
 	SchemaRegistryURL      string `envconfig:"SCHEMA_REGISTRY_URL" example:"https://registry:8081" doc:"Confluent-compatible schema registry; several instances of one are comma-separated and tried in turn. Without one records are written in Avro's single-object encoding."`
 	SchemaRegistryMode     string `envconfig:"SCHEMA_REGISTRY_MODE" default:"register" example:"lookup" doc:"register: the schema is registered if the subject does not hold it, after its compatibility was checked. lookup: nothing is ever written, the schema must have been registered (connector schema register)."`

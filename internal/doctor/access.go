@@ -130,7 +130,7 @@ func (k *kafka) accessTransactionalID(ctx context.Context) Finding {
 	}
 	if len(refused) > 0 {
 		return fail("the account may not write with the transactional id "+strings.Join(refused, ", "),
-			acl("Write --operation Describe", "--transactional-id "+sink.TransactionalID(k.cfg.Topics.Output, "")+" --resource-pattern-type prefixed"))
+			acl("Write", "--transactional-id "+sink.TransactionalID(k.cfg.Topics.Output, "")+" --resource-pattern-type prefixed"))
 	}
 	return ok("the account may write with the transactional id of each tenant")
 }

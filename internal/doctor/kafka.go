@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -51,23 +52,42 @@ func (k *kafka) close() {
 // answerTimeout bounds what a broker that is there answers at once.
 const answerTimeout = 10 * time.Second
 
-// reach asks the seed brokers what they speak, which they answer before anybody has signed in.
+// answered notes that a broker has said what it speaks, which is the first thing that a client asks on a connection.
+type answered struct{ yes atomic.Bool }
+
+func (a *answered) OnBrokerRead(_ kgo.BrokerMetadata, key int16, _ int, _, _ time.Duration, err error) {
+	if key == kmsg.ApiVersions.Int16() && err == nil {
+		a.yes.Store(true)
+	}
+}
+
+// reach asks the seed brokers what they speak, which they answer before anybody has signed in. What is asked then can have a broker
+// hang up that expects a sign-in; it has been reached all the same.
 func (k *kafka) reach(ctx context.Context) Finding {
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
-	cl, err := kgo.NewClient(append(slices.Clone(k.cfg.Unsigned), kgo.DialTimeout(5*time.Second))...)
+	var answers answered
+	cl, err := kgo.NewClient(append(slices.Clone(k.cfg.Unsigned), kgo.WithHooks(&answers))...)
 	if err != nil {
 		return fail(err.Error(), "check the KAFKA_ settings")
 	}
 	defer cl.Close()
 	var deaf []string
+	untrusted := false
 	seeds := cl.SeedBrokers()
 	for _, seed := range seeds {
-		if _, err := seed.Request(ctx, kmsg.NewPtrApiVersionsRequest()); err != nil {
+		within, cancel := context.WithTimeout(ctx, answerTimeout/2)
+		answers.yes.Store(false)
+		if _, err := seed.Request(within, kmsg.NewPtrApiVersionsRequest()); err != nil && !answers.yes.Load() {
 			deaf = append(deaf, err.Error())
+			untrusted = untrusted || sink.Untrusted(err)
 		}
+		cancel()
 	}
-	const remedy = "check KAFKA_BROKERS, the network and the egress rules, and KAFKA_TLS: brokers that speak TLS and clients that do not hang up on each other"
+	remedy := "check KAFKA_BROKERS, the network and the egress rules, and KAFKA_TLS: brokers that speak TLS and clients that do not hang up on each other"
+	if untrusted {
+		remedy = "check KAFKA_TLS_CA_FILE against the brokers' certificates, and KAFKA_TLS_CERT_FILE and KAFKA_TLS_KEY_FILE against what the brokers trust"
+	}
 	switch len(deaf) {
 	case 0:
 		return ok("%d of %d seed brokers answer", len(seeds), len(seeds))
@@ -82,14 +102,14 @@ func (k *kafka) reach(ctx context.Context) Finding {
 func (k *kafka) authentication(ctx context.Context) Finding {
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
-	cl, err := kgo.NewClient(append(slices.Clone(k.cfg.Kafka), kgo.DialTimeout(5*time.Second), kgo.RequestRetries(2))...)
+	cl, err := kgo.NewClient(append(slices.Clone(k.cfg.Kafka), kgo.RequestRetries(2))...)
 	if err != nil {
 		return fail(err.Error(), "check the KAFKA_ settings")
 	}
 	k.cl, k.adm = cl, kadm.NewClient(cl)
 	if err := cl.Ping(ctx); err != nil {
 		return fail(fmt.Sprintf("%s: %v", k.cfg.SignIn, err),
-			"check KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD, or the client certificate, against what the brokers have")
+			"check KAFKA_SASL_MECHANISM with KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD, or with KAFKA_SASL_OAUTH_…, or the client certificate, against what the brokers have")
 	}
 	return ok("%s", k.cfg.SignIn)
 }

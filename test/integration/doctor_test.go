@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"os"
 	"os/exec"
 	"slices"
 	"testing"
@@ -46,23 +45,25 @@ func doctorBesideTheConnector(t *testing.T, cluster *kafka.Cluster) {
 // finding is a line of the doctor's report.
 type finding struct{ Check, Verdict, Seen, Remedy string }
 
-// doctor runs connector doctor.
+// doctor runs connector doctor, which must find nothing that fails.
 func (s *stage) doctor(t *testing.T, ctx context.Context) []finding {
 	t.Helper()
-	cmd := exec.CommandContext(ctx, binary, "doctor", "--json")
-	cmd.Env = []string{"HOME=" + os.Getenv("HOME")}
-	for name, value := range s.settings.Variables() {
-		if value != "" {
-			cmd.Env = append(cmd.Env, name+"="+value)
-		}
-	}
-	out, err := cmd.Output()
+	findings, err := s.examine(t, ctx)
 	if err != nil {
-		t.Errorf("doctor: %v\n%s", err, out)
-	}
-	var findings []finding
-	if err := json.Unmarshal(out, &findings); err != nil {
-		t.Fatalf("doctor: %v\n%s", err, out)
+		t.Errorf("doctor: %v\n%+v", err, findings)
 	}
 	return findings
+}
+
+// examine runs connector doctor and returns what it found, and an error if it did not exit with 0.
+func (s *stage) examine(t *testing.T, ctx context.Context) ([]finding, error) {
+	t.Helper()
+	cmd := exec.CommandContext(ctx, binary, "doctor", "--json")
+	cmd.Env = s.connectorEnvironment()
+	out, failed := cmd.Output()
+	var findings []finding
+	if err := json.Unmarshal(out, &findings); err != nil {
+		t.Fatalf("doctor: %v, %v\n%s", failed, err, out)
+	}
+	return findings, failed
 }

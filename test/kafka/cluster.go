@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/base64"
@@ -37,6 +38,8 @@ type Options struct {
 type Listener struct {
 	// Name is in capital letters; Protocol is SSL, SASL_PLAINTEXT or SASL_SSL.
 	Name, Protocol string
+	// Advertised is the address that a broker gives its clients, where that is not its own; for one broker.
+	Advertised string
 	// Properties are its own, without the prefix listener.name.….
 	Properties map[string]string
 }
@@ -127,19 +130,18 @@ func (c *Cluster) listenerNames() []string {
 
 // properties are a broker's server.properties.
 func (c *Cluster) properties(b *broker) map[string]string {
-	var voters, listeners, advertised []string
+	var voters, listeners []string
 	for _, other := range c.brokers {
 		voters = append(voters, fmt.Sprintf("%d@%s", other.node, other.address(controller)))
 	}
 	protocols := []string{plain + ":PLAINTEXT", controller + ":PLAINTEXT"}
+	advertised := []string{plain + "://" + b.address(plain)}
 	for _, l := range c.options.Listeners {
 		protocols = append(protocols, l.Name+":"+l.Protocol)
+		advertised = append(advertised, l.Name+"://"+cmp.Or(l.Advertised, b.address(l.Name)))
 	}
 	for _, name := range c.listenerNames() {
 		listeners = append(listeners, name+"://"+b.address(name))
-		if name != controller {
-			advertised = append(advertised, name+"://"+b.address(name))
-		}
 	}
 	replicas, inSync := "1", "1"
 	if len(c.brokers) > 1 {
