@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
-	"runtime/debug"
 	"strings"
 	"sync"
 	"text/tabwriter"
@@ -18,10 +16,6 @@ import (
 	"github.com/teams-kafka/connector/internal/config"
 	"github.com/teams-kafka/connector/internal/worker"
 )
-
-// collectAt is by how many percent the memory in use may grow before garbage is collected; Go's own default is 100. GOGC overrides it.
-// The connector leaves little garbage behind, so that it takes less memory at hardly any cost: docs/performance.md.
-const collectAt = 50
 
 func runCommand() *cobra.Command {
 	return &cobra.Command{
@@ -35,9 +29,7 @@ func runCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if os.Getenv("GOGC") == "" {
-				debug.SetGCPercent(collectAt)
-			}
+			keepHeadroom()
 			screen := newLive(cmd.ErrOrStderr())
 			log := newLog(screen, cfg)
 			c, err := newConnector(cfg, log)
