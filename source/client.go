@@ -62,14 +62,17 @@ func NewClient(root *url.URL, httpClient *http.Client, tokens *Tokens, gate *Gat
 }
 
 // NewHTTPClient makes the HTTP client for Graph and the login endpoint. Roots are the certificate authorities to trust, nil
-// for the system's; idle is how many idle connections to a host are kept.
+// for the system's; idle is how many idle connections to a host are kept. It speaks HTTP/1.1, a request a connection: by HTTP/2 a page
+// costs a fifth more (docs/performance.md), and all requests share one connection's losses.
 func NewHTTPClient(roots *x509.CertPool, idle int) *http.Client {
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
 	return &http.Client{Transport: &http.Transport{
 		Proxy:               http.ProxyFromEnvironment,
 		DialContext:         (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
 		TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
 		TLSHandshakeTimeout: 10 * time.Second,
-		ForceAttemptHTTP2:   false,
+		Protocols:           protocols,
 		MaxIdleConnsPerHost: idle,
 		IdleConnTimeout:     90 * time.Second,
 	}}

@@ -19,7 +19,7 @@ const (
 	Retry Action = iota
 	// Hold asks for the same page again once the tenant's gate opens; no one is to blame.
 	Hold
-	// Restart reads the slice again from its first page, after a backoff.
+	// Restart gives the slice up and reads half of it from its first page, after a backoff.
 	Restart
 	// Shrink asks for smaller pages and reads the slice again.
 	Shrink
