@@ -67,7 +67,11 @@ func (c *forgetful) Write(request []byte) (int, error) {
 		c.losing, c.never = append(c.losing, lost), never
 		c.mu.Unlock()
 	}
-	return c.Conn.Write(request)
+	n, err := c.Conn.Write(request)
+	if err != nil {
+		c.take() // the connection was closed meanwhile, so Close knew nothing of this one
+	}
+	return n, err
 }
 
 func (c *forgetful) Read(b []byte) (int, error) {
