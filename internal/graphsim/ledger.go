@@ -20,6 +20,7 @@ type showing struct {
 	cut                bool  // the response was spoiled on its way; the client may not have got it
 	at                 int64 // Unix ns by Config.Now
 	to                 int64 // upper filter bound, Unix ms; 0 if there was none
+	overtaken          int64 // upper bound of an earlier reading that lacked the version and reached further, Unix ms; 0 if none did
 	// last is where the copy was shown last, and missed when the first reading before that began which lacked it, Unix ns by
 	// Config.Now, 0 if none did. They are written by atomic access.
 	last   uint64
@@ -93,7 +94,11 @@ type asked struct {
 	begun    uint32    // of the reading from the beginning of the window that it continues
 	replaced span      // times of shown copies that were replaced, until a reading of all of them was noted
 	noted    []reading // those in which something shown before may be missing, in order
+	recent   []reading // the last of all, in order
 }
+
+// maxRecent bounds the readings that are kept of each user to know what was overtaken: requests on their way at one time.
+const maxRecent = 4
 
 // span is a stretch of time in Unix ms, both ends included.
 type span struct {
@@ -119,6 +124,18 @@ func (a *asked) missed(render renderer, it *item, last uint64) (at int64) {
 	return at
 }
 
+// overtaken is how far those of the recent readings reached, in Unix ms, which end later than the present one and lacked an item
+// that it is the first to show; 0 if there were none.
+func (a *asked) overtaken(render renderer, it *item) (to int64) {
+	for i := range a.recent {
+		r := &a.recent[i]
+		if r.number != a.number && r.win.to > a.win.to && r.wants(render, it, math.MaxUint32) {
+			to = max(to, r.win.upperMillis())
+		}
+	}
+	return to
+}
+
 // ask takes a request down. If it is no next page of the one before it, a reading begins, and is noted if it may lack what was
 // shown before: it may hold the time of a copy that has been replaced, it has several pages, between which a change can hide an
 // item, or it goes by other times.
@@ -135,6 +152,11 @@ func (l *ledger) ask(last *asked, req pageRequest, more bool, at int64) {
 	if whole {
 		last.begun = l.asked
 	}
+	now := reading{win: req.win, clauses: req.clauses, at: at, number: last.number, offset: uint32(min(req.offset, math.MaxInt32))}
+	if len(last.recent) == maxRecent {
+		last.recent = slices.Delete(last.recent, 0, 1)
+	}
+	last.recent = append(last.recent, now)
 	first, end := last.replaced.first*ticksPerMilli, (last.replaced.last+1)*ticksPerMilli
 	if !more && !req.created && !(last.replaced.some && req.win.from < end && first < req.win.to) {
 		return
@@ -142,9 +164,7 @@ func (l *ledger) ask(last *asked, req pageRequest, more bool, at int64) {
 	if whole && req.clauses == nil && !req.created && req.win.from < first && end <= req.win.to {
 		last.replaced = span{}
 	}
-	last.noted = append(last.noted, reading{
-		win: req.win, clauses: req.clauses, at: at, number: last.number, offset: uint32(min(req.offset, math.MaxInt32)),
-	})
+	last.noted = append(last.noted, now)
 }
 
 // enter appends a showing and returns its place.
@@ -197,6 +217,10 @@ type Showing struct {
 	// Missed is when the first such reading began that lacked the copy, although it was shown before and, unlike with
 	// Again, after. Who could not commit the earlier showing did not see the version until it was shown again.
 	Missed *time.Time `json:"missed,omitempty"`
+	// Overtaken says that before this showing the user's feed was asked for a window which holds the copy's time and ends later, and
+	// did not show it: the upper bound of that window in Unix ms, of the last if there were several. What was committed up
+	// to there may be that reading's. 0 if there was none.
+	Overtaken int64 `json:"overtaken,omitempty"`
 	// Time is the lastModifiedDateTime this user's copy has, in Unix ms, where it differs from the version's.
 	Time int64 `json:"time,omitempty"`
 }
@@ -354,6 +378,10 @@ func (l *ledgerWriter) line(index, seq uint32, shown []uint32, book *ledger) err
 			b = append(b, `,"missed":"`...)
 			b = time.Unix(0, missed).UTC().AppendFormat(b, time.RFC3339Nano)
 			b = append(b, '"')
+		}
+		if s.overtaken != 0 {
+			b = append(b, `,"overtaken":`...)
+			b = strconv.AppendInt(b, s.overtaken, 10)
 		}
 		b = append(b, '}')
 	}

@@ -374,6 +374,39 @@ func TestLedger_SaysWhenAShiftHidTheVersion(t *testing.T) {
 	}
 }
 
+// A request that was long on its way can show what a later one, which reaches further, lacked before.
+func TestLedger_SaysWhenAReadingWasOvertaken(t *testing.T) {
+	c := start(t, Config{Users: 2, Chats: 1})
+	user, made := c.s.Users()[0], c.clock.Now()
+	window := func(from, to time.Duration) string {
+		return messages(user, between(made.Add(from), made.Add(to)), "$top=1")
+	}
+	readAll := func(link string) { c.readAll(link); c.clock.Add(time.Second) }
+	late := c.change(`{"do":"create","user":"` + user + `","delayMillis":60000}`)
+	at := c.clock.Now().Sub(made)
+
+	readAll(window(-time.Minute, 20*time.Second)) // as far as the one that shows it
+	readAll(window(at+time.Second, 50*time.Second))
+	readAll(window(-time.Minute, 30*time.Second))
+	readAll(window(-time.Minute, 25*time.Second))
+	c.clock.Add(time.Minute)
+	readAll(window(-time.Minute, 20*time.Second))
+	readAll(window(-time.Minute, 40*time.Second))
+
+	punctual := c.change(`{"do":"create","user":"` + user + `"}`)
+	readAll(window(0, time.Hour))
+	readAll(window(0, 2*time.Hour))
+	for _, line := range c.ledger() {
+		var want int64
+		if line.ID == late.ID {
+			want = made.Add(30 * time.Second).UnixMilli()
+		}
+		if len(line.Shown) != 1 || line.Shown[0].Overtaken != want {
+			t.Errorf("message %s of %s and %s: %+v, want overtaken to %d", line.ID, late.ID, punctual.ID, line.Shown, want)
+		}
+	}
+}
+
 // threePages is a tenant with one chat of three messages, and its window of one message a page.
 func threePages(t *testing.T, quirks Quirks) (c *client, window string) {
 	t.Helper()

@@ -51,7 +51,9 @@ func (m *model) read(now int64, req pageRequest) page {
 		} else {
 			c.shown = c.seq
 		}
-		c.entry = m.ledger.enter(showing{message: c.message, seq: c.seq, user: req.user, cut: req.cut, at: at, to: to, last: last})
+		c.entry = m.ledger.enter(showing{
+			message: c.message, seq: c.seq, user: req.user, cut: req.cut, at: at, to: to, overtaken: asked.overtaken(render, &it), last: last,
+		})
 	}
 	return p
 }

@@ -1,6 +1,7 @@
 package judge
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
@@ -48,6 +49,9 @@ type showing struct {
 	// missed is when a window that holds the version was first read without it, though it was shown again later, Unix milliseconds;
 	// nothing if never.
 	missed int64
+	// overtaken is the end of an earlier window which lacked the version, though it holds it and reaches further, Unix
+	// milliseconds; nothing if there was none.
+	overtaken int64
 }
 
 // bodyState says what the ledger knows of a version's body.
@@ -135,6 +139,8 @@ type ledgerShowing struct {
 	Time   *int64     `json:"time"` // this copy's, where it differs
 	Again  *time.Time `json:"again"`
 	Missed *time.Time `json:"missed"`
+	// Overtaken is in Unix milliseconds, 0 if absent.
+	Overtaken int64 `json:"overtaken"`
 }
 
 func newLedger() *ledger {
@@ -185,13 +191,14 @@ func (l *ledger) add(line *ledgerLine) error {
 	}
 	for _, shown := range line.Shown {
 		l.showings = append(l.showings, showing{
-			at:     shown.At.UnixMilli(),
-			to:     shown.To,
-			user:   l.user(shown.User),
-			next:   l.versions[at].showing,
-			cut:    shown.Cut,
-			again:  orNothing(shown.Again),
-			missed: orNothing(shown.Missed),
+			at:        shown.At.UnixMilli(),
+			to:        shown.To,
+			user:      l.user(shown.User),
+			next:      l.versions[at].showing,
+			cut:       shown.Cut,
+			again:     orNothing(shown.Again),
+			missed:    orNothing(shown.Missed),
+			overtaken: cmp.Or(shown.Overtaken, nothing),
 		})
 		l.versions[at].showing = int32(len(l.showings) - 1)
 	}

@@ -165,6 +165,9 @@ func parsePosition(value []byte) (map[string]int64, error) {
 // the user's first position since the showing that covers the version's time and the window's end. False if none ever did before the
 // window was read again without the version.
 //
+// Where the showing was overtaken, an end up to that of the reading which lacked the version is that reading's, whoever committed it:
+// a process that was thought dead got the showing, while its successor had read further before the version was visible.
+//
 // Timestamps are cut to milliseconds, so a position of the showing's own millisecond counts as later.
 // Taking it as the commit can only bring the commit forward, which is the strict side.
 func (p *positions) committed(user string, s showing, modified int64) (int64, bool) {
@@ -172,11 +175,16 @@ func (p *positions) committed(user string, s showing, modified int64) (int64, bo
 		if s.again != nothing && next.timestamp >= s.again {
 			return 0, false
 		}
-		byMark := next.marked >= s.to && next.markedFrom <= modified
-		byDone := next.done >= s.to && next.doneFrom <= modified
+		byMark := s.reached(next.marked) && next.markedFrom <= modified
+		byDone := s.reached(next.done) && next.doneFrom <= modified
 		if next.timestamp >= s.at && (byMark || byDone) {
 			return next.timestamp, true
 		}
 	}
 	return 0, false
+}
+
+// reached reports whether a committed end is that of the showing's window or of a later one.
+func (s *showing) reached(end int64) bool {
+	return end == s.to || end > max(s.to, s.overtaken)
 }

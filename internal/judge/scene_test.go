@@ -118,6 +118,8 @@ type showing struct {
 	Cut    bool   `json:"cut,omitempty"`
 	Again  string `json:"again,omitempty"`
 	Missed string `json:"missed,omitempty"`
+	// Overtaken is in Unix milliseconds.
+	Overtaken int64 `json:"overtaken,omitempty"`
 }
 
 // to shows a version to a user at a time, in a window that ends where the response was asked for.
@@ -134,6 +136,12 @@ func replaced(s showing, again int64) showing {
 // missed says when the window was read without the version, which was shown again later.
 func missed(s showing, at int64) showing {
 	s.Missed = stamp(at)
+	return s
+}
+
+// overtaken says how far an earlier reading reached that lacked the version.
+func overtaken(s showing, to int64) showing {
+	s.Overtaken = to
 	return s
 }
 

@@ -20,11 +20,13 @@ func TestRun_SupersededByTiming(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		// newerAt is when the newer version was first shown, to bob; 0 means never.
-		newerAt  int64
-		toAlice  []showing
-		again    int64 // when alice's window was read again without the version, 0 for never
-		position func(*scene)
-		want     counts
+		newerAt int64
+		toAlice []showing
+		again   int64 // when alice's window was read again without the version, 0 for never
+		// overtaken is how far an earlier reading of alice's reached that lacked the version, 0 for none.
+		overtaken int64
+		position  func(*scene)
+		want      counts
 	}{
 		{
 			name:    "the newer one came before the commit",
@@ -197,6 +199,33 @@ func TestRun_SupersededByTiming(t *testing.T) {
 			want: accepted,
 		},
 		{
+			name:      "the first position is that of a reading before, which lacked the version",
+			newerAt:   2500,
+			overtaken: 1200,
+			position: func(s *scene) {
+				s.commit(s.mark(alice, at(2000), at(1200)), s.mark(alice, at(3000), at(1300)))
+			},
+			want: accepted,
+		},
+		{
+			name:      "overtaken, and committed behind the reading that lacked it",
+			newerAt:   2500,
+			overtaken: 1200,
+			position: func(s *scene) {
+				s.commit(s.mark(alice, at(2000), at(1201)))
+			},
+			want: refused,
+		},
+		{
+			name:      "overtaken, and committed all the same",
+			newerAt:   2500,
+			overtaken: 1200,
+			position: func(s *scene) {
+				s.commit(s.mark(alice, at(2000), at(shownAt)))
+			},
+			want: refused,
+		},
+		{
 			name: "the newer one was never shown",
 			position: func(s *scene) {
 				s.commit(s.mark(alice, at(2000), at(shownAt)))
@@ -245,6 +274,9 @@ func TestRun_SupersededByTiming(t *testing.T) {
 			first := to(alice, at(shownAt))
 			if c.again > 0 {
 				first = replaced(first, at(c.again))
+			}
+			if c.overtaken > 0 {
+				first = overtaken(first, at(c.overtaken))
 			}
 			s.shown(old, append([]showing{first}, c.toAlice...)...)
 			if c.newerAt == 0 {
