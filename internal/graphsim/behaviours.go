@@ -87,6 +87,7 @@ func (c *Config) behaviours() []behaviour {
 		{"quirk-date-jitter", "the Date header is up to 5 s off, but not beside a Retry-After", &q.DateJitter},
 		{"quirk-error-form", "an error's body says innererror, or has no message, or has its JSON in a string", &q.ErrorForm},
 		{"quirk-deleted-empty", "a deleted message has an empty body", &q.DeletedEmpty},
+		{"quirk-gzip", "the body is compressed, if the client takes that, as Graph's are", &q.Gzip},
 
 		{"content-system", "system event messages, all 30 kinds", &n.System},
 		{"content-html", "bodies in HTML", &n.HTML},

@@ -163,6 +163,7 @@ type Quirks struct {
 	DateJitter    float64 // per response without Retry-After: the Date header is up to 5 s off
 	ErrorForm     float64 // per error answer: its body has another of the reported forms
 	DeletedEmpty  float64 // per deletion: the body of the deleted message is empty
+	Gzip          float64 // per response to a client that takes it: the body is compressed
 
 	// LoopFor is how long a looping link lasts. Default 30s.
 	LoopFor time.Duration

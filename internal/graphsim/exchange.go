@@ -1,9 +1,12 @@
 package graphsim
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -82,6 +85,11 @@ func (x *exchange) send(status int, contentType string, body []byte) {
 		outcome = "html"
 	}
 	s.stats.outcome(outcome)
+	if x.dice.chance(x.cfg.Quirks.Gzip) && takesGzip(x.r.Header) {
+		h.Set("Content-Encoding", "gzip")
+		h.Set("Vary", "Accept-Encoding")
+		body = compressed(body)
+	}
 	x.w.WriteHeader(status)
 	switch x.fault {
 	case cutBody:
@@ -96,6 +104,37 @@ func (x *exchange) send(status int, contentType string, body []byte) {
 		_ = http.NewResponseController(x.w).Flush()
 		s.stats.held(x.instance, s.cfg.Now(), x.waitUntil)
 	}
+}
+
+var compressors = sync.Pool{New: func() any {
+	w, err := gzip.NewWriterLevel(nil, gzip.BestSpeed)
+	if err != nil {
+		panic(err) // it is a level
+	}
+	return w
+}}
+
+func compressed(body []byte) []byte {
+	w := compressors.Get().(*gzip.Writer)
+	defer compressors.Put(w)
+	var text bytes.Buffer
+	w.Reset(&text)
+	_, _ = w.Write(body) // into memory, which takes everything
+	_ = w.Close()
+	return text.Bytes()
+}
+
+// takesGzip looks for the encoding among those that the client takes.
+func takesGzip(h http.Header) bool {
+	for _, line := range h.Values("Accept-Encoding") {
+		for encoding := range strings.SplitSeq(line, ",") {
+			name, quality, _ := strings.Cut(strings.TrimSpace(encoding), ";")
+			if quality = strings.ReplaceAll(quality, " ", ""); strings.EqualFold(name, "gzip") && quality != "q=0" {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // cut writes a part of the body and breaks the connection off.

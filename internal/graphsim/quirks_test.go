@@ -1,10 +1,14 @@
 package graphsim
 
 import (
+	"bytes"
+	"compress/gzip"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"io"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -438,6 +442,42 @@ func TestQuirk_TimeSkewLeavesAbsentTimes(t *testing.T) {
 			if s.Time != 0 {
 				t.Errorf("the ledger has a time for a copy without one: %+v", s)
 			}
+		}
+	}
+}
+
+// TestQuirk_GzipIsForWhoTakesIt: the same items come either way.
+func TestQuirk_GzipIsForWhoTakesIt(t *testing.T) {
+	c := start(t, Config{Users: 2, Chats: 1, History: History{Messages: 30}, Quirks: Quirks{Gzip: 1}})
+	link := messages(c.s.Users()[0], between(c.clock.Now().Add(-24*time.Hour), c.clock.Now()), "$top=20")
+	want := c.page(link) // the transport takes gzip, and says nothing of it
+	for _, takes := range []struct {
+		encodings string
+		zipped    bool
+	}{
+		{"gzip", true}, {"br, GZIP;q=0.5", true}, {"identity", false}, {"deflate, gzip; q=0", false},
+	} {
+		c.header.Set("Accept-Encoding", takes.encodings)
+		got := c.get(link)
+		if got.err != nil || got.status != http.StatusOK {
+			t.Fatalf("%s: status %d, %v", takes.encodings, got.status, got.err)
+		}
+		if zipped := got.header.Get("Content-Encoding") == "gzip"; zipped != takes.zipped {
+			t.Errorf("%s: Content-Encoding is %q", takes.encodings, got.header.Get("Content-Encoding"))
+		}
+		body := got.body
+		if takes.zipped {
+			reader, err := gzip.NewReader(bytes.NewReader(body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if body, err = io.ReadAll(reader); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var page envelope
+		if err := json.Unmarshal(body, &page); err != nil || !reflect.DeepEqual(page.Value, want.Value) || len(page.Value) == 0 {
+			t.Errorf("%s: %d items, want %d as they are: %v", takes.encodings, len(page.Value), len(want.Value), err)
 		}
 	}
 }
