@@ -94,8 +94,6 @@ func play(role string) error {
 		return measured(func(start func()) (cost, error) { return produceFloor(ctx, p, start) })
 	case "consume":
 		return measured(func(start func()) (cost, error) { return consumeFloor(ctx, p, start) })
-	case "rebuild":
-		return measured(func(start func()) (cost, error) { return rebuild(ctx, p, start) })
 	default:
 		return fmt.Errorf("there is no role %q", role)
 	}
@@ -296,18 +294,6 @@ func consumeFloor(ctx context.Context, p plan, start func()) (cost, error) {
 		c.Bytes += int64(len(r.Value))
 	})
 	return c, err
-}
-
-// rebuild reads the topic back into an index, as the connector does at its start.
-func rebuild(ctx context.Context, p plan, start func()) (cost, error) {
-	index := sink.NewIndex(p.Tenant.TenantID, 1<<30)
-	start()
-	done, err := sink.Rebuild(ctx, []kgo.Opt{kgo.SeedBrokers(p.Brokers...)}, sink.Topics{Output: p.Topic, DeadLetters: p.Topic + ".dlq"},
-		index, time.UnixMilli(p.From), time.Minute)
-	if err == nil && index.Len() != p.Records {
-		err = fmt.Errorf("rebuild: the index knows %d messages, the topic has %d", index.Len(), p.Records)
-	}
-	return cost{Messages: done.Records}, err
 }
 
 // produceFloor writes the records of the topic to another one, with the connector's own writer.
