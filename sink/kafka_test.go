@@ -48,9 +48,7 @@ func openWriter(t *testing.T, opts []kgo.Opt, limits Limits) *Writer {
 
 func record(id transform.Identity) *kgo.Record {
 	r := &kgo.Record{Topic: "out", Key: []byte(id.ChatID), Value: []byte("v"), Timestamp: time.UnixMilli(id.Version.Time)}
-	for _, h := range transform.Headers("tenant", id, transform.TypeCreated, "application/avro") {
-		r.Headers = append(r.Headers, kgo.RecordHeader{Key: h.Key, Value: h.Value})
-	}
+	r.Headers, _ = transform.AppendHeaders(nil, nil, "tenant", id, transform.TypeCreated, "application/avro")
 	return r
 }
 

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 // The headers of a record: CloudEvents 1.0, Kafka binding, binary mode. Values are UTF-8 text.
@@ -29,12 +31,6 @@ const sourcePrefix = "https://graph.microsoft.com/tenants/"
 // timeLayout prints a version's time with exactly three fractional digits.
 const timeLayout = "2006-01-02T15:04:05.000Z07:00"
 
-// Header is one record header.
-type Header struct {
-	Key   string
-	Value []byte
-}
-
 // EventID is ce_id: chatId/id/etag.
 func (id Identity) EventID() string {
 	return id.ChatID + "/" + id.ID + "/" + id.Version.ETag
@@ -59,17 +55,17 @@ func TenantOf(source string) string {
 	return tenant
 }
 
-// Headers derives a record's headers. Their values share one piece of memory.
-func Headers(tenant string, id Identity, eventType, contentType string) []Header {
-	const fixed = len("1.0") + len("//") + len(timeLayout) + len(sourcePrefix)
-	text := make([]byte, 0, fixed+len(id.ChatID)+2*len(id.ID)+len(id.Version.ETag)+len(eventType)+len(tenant)+len(contentType))
-	headers := make([]Header, 0, 7)
+// AppendHeaders appends a record's headers to dst. Their values are appended to text, one behind the other, and lie there.
+func AppendHeaders(dst []kgo.RecordHeader, text []byte, tenant string, id Identity, eventType, contentType string) ([]kgo.RecordHeader, []byte) {
+	end := func(key string, from int) {
+		dst = append(dst, kgo.RecordHeader{Key: key, Value: text[from:len(text):len(text)]})
+	}
 	add := func(key string, parts ...string) {
 		from := len(text)
 		for _, part := range parts {
 			text = append(text, part...)
 		}
-		headers = append(headers, Header{key, text[from:len(text):len(text)]})
+		end(key, from)
 	}
 	add(HeaderSpecVersion, "1.0")
 	add(HeaderID, id.ChatID, "/", id.ID, "/", id.Version.ETag)
@@ -78,9 +74,9 @@ func Headers(tenant string, id Identity, eventType, contentType string) []Header
 	add(HeaderSubject, id.ID)
 	from := len(text)
 	text = id.appendEventTime(text)
-	headers = append(headers, Header{HeaderTime, text[from:len(text):len(text)]})
+	end(HeaderTime, from)
 	add(HeaderContentType, contentType)
-	return headers
+	return dst, text
 }
 
 // IdentityFromHeaders derives the identity of a record that stands in the topic from its key (the

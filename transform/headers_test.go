@@ -5,11 +5,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/twmb/franz-go/pkg/kgo"
 	"pgregory.net/rapid"
 )
 
 // fromHeaders reads an identity back as it is read from a record.
-func fromHeaders(key string, headers []Header) (Identity, error) {
+func fromHeaders(key string, headers []kgo.RecordHeader) (Identity, error) {
 	values := map[string]string{}
 	for _, header := range headers {
 		values[header.Key] = string(header.Value)
@@ -17,10 +18,16 @@ func fromHeaders(key string, headers []Header) (Identity, error) {
 	return IdentityFromHeaders([]byte(key), values[HeaderID], []byte(values[HeaderSubject]), []byte(values[HeaderTime]))
 }
 
+// headersOf derives headers into memory of their own.
+func headersOf(tenant string, id Identity, eventType, contentType string) []kgo.RecordHeader {
+	headers, _ := AppendHeaders(nil, nil, tenant, id, eventType, contentType)
+	return headers
+}
+
 func TestHeaders(t *testing.T) {
 	id := Identity{"19:x@thread.v2", "1621973534864", Version{1621973534864, "1621973599000"}}
 	var got strings.Builder
-	for _, header := range Headers("e61ef81e", id, TypeUpdated, "application/avro") {
+	for _, header := range headersOf("e61ef81e", id, TypeUpdated, "application/avro") {
 		got.WriteString(header.Key + ": " + string(header.Value) + "\n")
 	}
 	const want = "ce_specversion: 1.0\n" +
@@ -45,7 +52,7 @@ func TestHeaders_GiveTheIdentityBack(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		want := Identity{part.Draw(t, "chat"), part.Draw(t, "id"),
 			Version{rapid.Int64Range(firstSecond*1000, lastSecond*1000+999).Draw(t, "time"), part.Draw(t, "etag")}}
-		got, err := fromHeaders(want.ChatID, Headers("t", want, TypeCreated, "x"))
+		got, err := fromHeaders(want.ChatID, headersOf("t", want, TypeCreated, "x"))
 		if err != nil || got != want {
 			t.Fatalf("want %v, got %v, %v", want, got, err)
 		}
@@ -59,7 +66,7 @@ func TestHeaders_GiveTheIdentityOfTheItemBack(t *testing.T) {
 		if err != nil {
 			return
 		}
-		got, err := fromHeaders(want.ChatID, Headers("t", want, TypeCreated, "x"))
+		got, err := fromHeaders(want.ChatID, headersOf("t", want, TypeCreated, "x"))
 		if err != nil || got != want {
 			rt.Fatalf("want %v, got %v, %v", want, got, err)
 		}
@@ -85,6 +92,25 @@ func TestIdentityFromHeaders_RefusesForeignRecords(t *testing.T) {
 	} {
 		if id, err := IdentityFromHeaders([]byte(record.key), record.id, []byte(record.subject), []byte(record.time)); !errors.Is(err, ErrForeignRecord) {
 			t.Errorf("%v was taken for %v, %v", record, id, err)
+		}
+	}
+}
+
+// TestAppendHeaders_TwoRecordsShareOnePiece: neither what stood there before nor the headers of the record before are touched.
+func TestAppendHeaders_TwoRecordsShareOnePiece(t *testing.T) {
+	first := Identity{"19:x@thread.v2", "1", Version{1621973534864, "1"}}
+	second := Identity{"19:y@thread.v2", "22", Version{1621973534865, "22"}}
+	headers, text := AppendHeaders(nil, make([]byte, 0, 1<<10), "t", first, TypeCreated, "x")
+	room := &text[:1][0]
+	headers, text = AppendHeaders(headers, text, "t", second, TypeUpdated, "y")
+	if &text[:1][0] != room {
+		t.Fatal("the text was moved")
+	}
+	headers = append(headers[:len(headers):len(headers)], kgo.RecordHeader{})
+	_ = append(headers[1].Value, "overwritten"...)
+	for i, want := range append(headersOf("t", first, TypeCreated, "x"), headersOf("t", second, TypeUpdated, "y")...) {
+		if headers[i].Key != want.Key || string(headers[i].Value) != string(want.Value) {
+			t.Errorf("header %d is %s: %s, want %s: %s", i, headers[i].Key, headers[i].Value, want.Key, want.Value)
 		}
 	}
 }

@@ -70,7 +70,7 @@ func Identify(item []byte) (Identity, error) {
 	var id Identity
 	var read identityReader
 	outline := read.item(item)
-	id.ChatID, id.ID, id.Version.ETag = read.chatID.value, read.id.value, read.etag.value
+	id.ChatID, id.ID, id.Version.ETag = read.texts()
 
 	switch {
 	case outline != "":
@@ -103,9 +103,21 @@ type identityReader struct {
 	modified, created timeProperty
 }
 
-// textProperty is a text of an item; the value is empty where there is none.
+// texts are the three texts, in one piece of memory.
+func (r *identityReader) texts() (chatID, id, etag string) {
+	a, b := len(r.chatID.value), len(r.id.value)
+	var text strings.Builder
+	text.Grow(a + b + len(r.etag.value))
+	text.Write(r.chatID.value)
+	text.Write(r.id.value)
+	text.Write(r.etag.value)
+	all := text.String()
+	return all[:a], all[a : a+b], all[a+b:]
+}
+
+// textProperty is a text of an item; the value is empty where there is none. It is the item's own, unless it has escapes.
 type textProperty struct {
-	value string
+	value []byte
 	seen  bool
 }
 
@@ -202,7 +214,7 @@ func (r *identityReader) readText(p *textProperty) (ok bool) {
 		}
 		value = unescaped
 	}
-	p.value = string(value)
+	p.value = value
 	return true
 }
 

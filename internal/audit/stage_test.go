@@ -134,9 +134,7 @@ func (s *stage) show(user string, ids ...transform.Identity) {
 // record makes a version's record, with its own time as the timestamp.
 func record(id transform.Identity, eventType string) *kgo.Record {
 	r := &kgo.Record{Topic: "out", Key: []byte(id.ChatID), Value: []byte("avro"), Timestamp: time.UnixMilli(id.Version.Time)}
-	for _, h := range transform.Headers(tenant, id, eventType, "application/avro") {
-		r.Headers = append(r.Headers, kgo.RecordHeader{Key: h.Key, Value: h.Value})
-	}
+	r.Headers, _ = transform.AppendHeaders(nil, nil, tenant, id, eventType, "application/avro")
 	return r
 }
 

@@ -29,6 +29,7 @@ type session struct {
 	mu         sync.Mutex
 	index      *sink.Index
 	converter  transform.Converter
+	pieces     pieces
 	dirty      map[string]offsets.Position // changed since the last commit
 	positions  map[string]offsets.Position // of all users that have one
 	resting    map[string]bool             // those of them who are not polled
@@ -298,20 +299,22 @@ func (s *session) record(it *item) (*kgo.Record, error) {
 	if err != nil {
 		return nil, err
 	}
-	value, err := s.cfg.Encoder.Append(nil, message)
-	if err != nil {
+	// The record takes less than the item as a rule, as it has no names.
+	p := &s.pieces
+	p.room(len(it.raw) + 1<<10)
+	record := p.record()
+	record.Topic = s.cfg.Writer.Topics.Output
+	from := len(p.text)
+	if p.text, err = s.cfg.Encoder.Append(p.text, message); err != nil {
 		return nil, err
 	}
-	headers := transform.Headers(s.cfg.Tenant, it.identity, eventType, s.cfg.Encoder.ContentType())
-	record := &kgo.Record{
-		Topic:   s.cfg.Writer.Topics.Output,
-		Key:     []byte(it.identity.ChatID),
-		Value:   value,
-		Headers: make([]kgo.RecordHeader, len(headers)),
-	}
-	for i, h := range headers {
-		record.Headers[i] = kgo.RecordHeader{Key: h.Key, Value: h.Value}
-	}
+	record.Value = since(p.text, from)
+	from = len(p.text)
+	p.text = append(p.text, it.identity.ChatID...)
+	record.Key = since(p.text, from)
+	from = len(p.headers)
+	p.headers, p.text = transform.AppendHeaders(p.headers, p.text, s.cfg.Tenant, it.identity, eventType, s.cfg.Encoder.ContentType())
+	record.Headers = since(p.headers, from)
 	record.Timestamp = time.Now()
 	if !s.cfg.IngestTimestamp {
 		record.Timestamp = time.UnixMilli(it.identity.Version.Time)

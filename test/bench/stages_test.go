@@ -110,9 +110,7 @@ func (r recorded) records(b *testing.B, topic string) []*kgo.Record {
 			b.Fatal(err)
 		}
 		records[i] = &kgo.Record{Topic: topic, Key: []byte(id.ChatID), Value: value, Timestamp: time.UnixMilli(id.Version.Time)}
-		for _, h := range transform.Headers(r.tenant, id, eventType, encoder.ContentType()) {
-			records[i].Headers = append(records[i].Headers, kgo.RecordHeader{Key: h.Key, Value: h.Value})
-		}
+		records[i].Headers, _ = transform.AppendHeaders(nil, nil, r.tenant, id, eventType, encoder.ContentType())
 	}
 	return records
 }
