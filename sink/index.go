@@ -5,6 +5,7 @@ import (
 	"hash/maphash"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/teams-kafka/connector/transform"
 )
@@ -118,7 +119,7 @@ func (x *Index) Put(k Key, v transform.Version) {
 	if ok {
 		delete(x.odd, k)
 	} else {
-		x.odd[k] = v.ETag
+		x.odd[k] = strings.Clone(v.ETag) // what it is a part of may go
 	}
 }
 

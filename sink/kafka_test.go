@@ -48,7 +48,8 @@ func openWriter(t *testing.T, opts []kgo.Opt, limits Limits) *Writer {
 
 func record(id transform.Identity) *kgo.Record {
 	r := &kgo.Record{Topic: "out", Key: []byte(id.ChatID), Value: []byte("v"), Timestamp: time.UnixMilli(id.Version.Time)}
-	r.Headers, _ = transform.AppendHeaders(nil, nil, "tenant", id, transform.TypeCreated, "application/avro")
+	headers := transform.NewHeaders("tenant", "application/avro")
+	r.Headers, _ = headers.Append(nil, nil, id, transform.TypeCreated)
 	return r
 }
 

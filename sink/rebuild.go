@@ -74,7 +74,7 @@ func (x *Index) restore(r *kgo.Record, letter bool) bool {
 		x.PutLetter(string(name), r.Timestamp)
 		return true
 	}
-	id, err := transform.IdentityFromHeaders(r.Key, string(eventID), subject, eventTime)
+	id, err := transform.IdentityFromHeaders(r.Key, eventID, subject, eventTime)
 	if err != nil {
 		return false
 	}

@@ -222,3 +222,23 @@ func TestWriter_TwoIdempotentOnesAreNotKeptApart(t *testing.T) {
 		}
 	}
 }
+
+// The reader uses a record's memory again once it is restored.
+func TestIndex_RestoreKeepsNothingOfTheRecord(t *testing.T) {
+	x := NewIndex("tenant", 10)
+	id := transform.Identity{ChatID: "c", ID: "1", Version: transform.Version{Time: 1000, ETag: "no number"}}
+	r := record(id)
+	if !x.restore(r, false) {
+		t.Fatal("the record is foreign")
+	}
+	for _, h := range r.Headers {
+		if h.Key == transform.HeaderID {
+			for i := range h.Value {
+				h.Value[i] = '#'
+			}
+		}
+	}
+	if x.Check(x.MessageKey(id), id.Version) != Seen {
+		t.Error("the etag went with the record")
+	}
+}

@@ -113,7 +113,7 @@ func BenchmarkIdentityFromHeaders(b *testing.B) {
 	const key, subject, etag = "19:8ea0e38b-efb3-4757-924a-5f94061cf8c2_97f62344-57dc-409c-88ad-c4af14158ff5@unq.gbl.spaces", "1621973534864", "1621973539864"
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := IdentityFromHeaders([]byte(key), key+"/"+subject+"/"+etag, []byte(subject), []byte("2021-05-25T20:12:14.864Z")); err != nil {
+		if _, err := IdentityFromHeaders([]byte(key), []byte(key+"/"+subject+"/"+etag), []byte(subject), []byte("2021-05-25T20:12:14.864Z")); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"pgregory.net/rapid"
@@ -15,12 +16,13 @@ func fromHeaders(key string, headers []kgo.RecordHeader) (Identity, error) {
 	for _, header := range headers {
 		values[header.Key] = string(header.Value)
 	}
-	return IdentityFromHeaders([]byte(key), values[HeaderID], []byte(values[HeaderSubject]), []byte(values[HeaderTime]))
+	return IdentityFromHeaders([]byte(key), []byte(values[HeaderID]), []byte(values[HeaderSubject]), []byte(values[HeaderTime]))
 }
 
 // headersOf derives headers into memory of their own.
 func headersOf(tenant string, id Identity, eventType, contentType string) []kgo.RecordHeader {
-	headers, _ := AppendHeaders(nil, nil, tenant, id, eventType, contentType)
+	h := NewHeaders(tenant, contentType)
+	headers, _ := h.Append(nil, nil, id, eventType)
 	return headers
 }
 
@@ -90,27 +92,40 @@ func TestIdentityFromHeaders_RefusesForeignRecords(t *testing.T) {
 		{"c", "c//2", "", when},
 		{"longer than the whole id", "c/1/2", "1", when},
 	} {
-		if id, err := IdentityFromHeaders([]byte(record.key), record.id, []byte(record.subject), []byte(record.time)); !errors.Is(err, ErrForeignRecord) {
+		if id, err := IdentityFromHeaders([]byte(record.key), []byte(record.id), []byte(record.subject), []byte(record.time)); !errors.Is(err, ErrForeignRecord) {
 			t.Errorf("%v was taken for %v, %v", record, id, err)
 		}
 	}
 }
 
-// TestAppendHeaders_TwoRecordsShareOnePiece: neither what stood there before nor the headers of the record before are touched.
-func TestAppendHeaders_TwoRecordsShareOnePiece(t *testing.T) {
+// TestHeaders_TwoRecordsShareOnePiece: nothing of the record before is touched.
+func TestHeaders_TwoRecordsShareOnePiece(t *testing.T) {
 	first := Identity{"19:x@thread.v2", "1", Version{1621973534864, "1"}}
 	second := Identity{"19:y@thread.v2", "22", Version{1621973534865, "22"}}
-	headers, text := AppendHeaders(nil, make([]byte, 0, 1<<10), "t", first, TypeCreated, "x")
+	h := NewHeaders("t", "x")
+	headers, text := h.Append(nil, make([]byte, 0, 1<<10), first, TypeCreated)
 	room := &text[:1][0]
-	headers, text = AppendHeaders(headers, text, "t", second, TypeUpdated, "y")
+	headers, text = h.Append(headers, text, second, TypeDeleted)
 	if &text[:1][0] != room {
 		t.Fatal("the text was moved")
 	}
-	headers = append(headers[:len(headers):len(headers)], kgo.RecordHeader{})
-	_ = append(headers[1].Value, "overwritten"...)
-	for i, want := range append(headersOf("t", first, TypeCreated, "x"), headersOf("t", second, TypeUpdated, "y")...) {
+	for _, header := range headers {
+		_ = append(header.Value, "overwritten"...)
+	}
+	for i, want := range append(headersOf("t", first, TypeCreated, "x"), headersOf("t", second, TypeDeleted, "x")...) {
 		if headers[i].Key != want.Key || string(headers[i].Value) != string(want.Value) {
 			t.Errorf("header %d is %s: %s, want %s: %s", i, headers[i].Key, headers[i].Value, want.Key, want.Value)
 		}
 	}
+}
+
+// The time has three digits of the second also where they are zeros, and before 1970.
+func TestIdentity_EventTime(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		millis := rapid.Int64Range(firstSecond*1000, lastSecond*1000+999).Draw(t, "time")
+		got := Identity{Version: Version{Time: millis}}.EventTime()
+		if want := time.UnixMilli(millis).UTC().Format("2006-01-02T15:04:05.000Z07:00"); got != want {
+			t.Fatalf("%d is %s, want %s", millis, got, want)
+		}
+	})
 }

@@ -134,7 +134,8 @@ func (s *stage) show(user string, ids ...transform.Identity) {
 // record makes a version's record, with its own time as the timestamp.
 func record(id transform.Identity, eventType string) *kgo.Record {
 	r := &kgo.Record{Topic: "out", Key: []byte(id.ChatID), Value: []byte("avro"), Timestamp: time.UnixMilli(id.Version.Time)}
-	r.Headers, _ = transform.AppendHeaders(nil, nil, tenant, id, eventType, "application/avro")
+	headers := transform.NewHeaders(tenant, "application/avro")
+	r.Headers, _ = headers.Append(nil, nil, id, eventType)
 	return r
 }
 

@@ -121,7 +121,7 @@ func (a *audit) record(r *kgo.Record) {
 	if eventType == transform.TypeDeleted {
 		how |= deleted
 	}
-	id, err := transform.IdentityFromHeaders(r.Key, eventID, []byte(subject), []byte(eventTime))
+	id, err := transform.IdentityFromHeaders(r.Key, []byte(eventID), []byte(subject), []byte(eventTime))
 	if err != nil {
 		return // not the connector's
 	}

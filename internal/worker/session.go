@@ -29,6 +29,7 @@ type session struct {
 	mu         sync.Mutex
 	index      *sink.Index
 	converter  transform.Converter
+	headers    transform.Headers
 	pieces     pieces
 	dirty      map[string]offsets.Position // changed since the last commit
 	positions  map[string]offsets.Position // of all users that have one
@@ -71,6 +72,7 @@ func newSession(ctx context.Context, cfg Config, log *slog.Logger) (s *session, 
 		log:     log,
 		writer:  writer,
 		index:   sink.NewIndex(cfg.Tenant, cfg.IndexMaxEntries),
+		headers: transform.NewHeaders(cfg.Tenant, cfg.Encoder.ContentType()),
 		dirty:   make(map[string]offsets.Position),
 		resting: make(map[string]bool),
 		full:    make(chan struct{}, 1),
@@ -313,7 +315,7 @@ func (s *session) record(it *item) (*kgo.Record, error) {
 	p.text = append(p.text, it.identity.ChatID...)
 	record.Key = since(p.text, from)
 	from = len(p.headers)
-	p.headers, p.text = transform.AppendHeaders(p.headers, p.text, s.cfg.Tenant, it.identity, eventType, s.cfg.Encoder.ContentType())
+	p.headers, p.text = s.headers.Append(p.headers, p.text, it.identity, eventType)
 	record.Headers = since(p.headers, from)
 	record.Timestamp = time.Now()
 	if !s.cfg.IngestTimestamp {

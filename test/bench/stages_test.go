@@ -99,6 +99,7 @@ func (r recorded) records(b *testing.B, topic string) []*kgo.Record {
 	if err != nil {
 		b.Fatal(err)
 	}
+	headers := transform.NewHeaders(r.tenant, encoder.ContentType())
 	records := make([]*kgo.Record, len(r.items))
 	for i, id := range r.identities(b) {
 		message, eventType, err := converter.Message(r.items[i], transform.Policy{})
@@ -110,7 +111,7 @@ func (r recorded) records(b *testing.B, topic string) []*kgo.Record {
 			b.Fatal(err)
 		}
 		records[i] = &kgo.Record{Topic: topic, Key: []byte(id.ChatID), Value: value, Timestamp: time.UnixMilli(id.Version.Time)}
-		records[i].Headers, _ = transform.AppendHeaders(nil, nil, r.tenant, id, eventType, encoder.ContentType())
+		records[i].Headers, _ = headers.Append(nil, nil, id, eventType)
 	}
 	return records
 }
