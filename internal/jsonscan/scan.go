@@ -17,9 +17,9 @@ const (
 // is a quote, a backslash or a control character; bits above it mean nothing. It is 0 if there is no
 // such byte.
 func special(w uint64) uint64 {
-	quote := w ^ ones*'"'
-	backslash := w ^ ones*'\\'
-	return ((quote-ones)&^quote | (backslash-ones)&^backslash | (w-ones*0x20)&^w) & highs
+	quote, backslash := w^ones*'"', w^ones*'\\'
+	// A byte beyond ASCII, which may look like one of them in the differences, has its high bit in w.
+	return ((quote - ones) | (backslash - ones) | (w - ones*0x20)) &^ w & highs
 }
 
 // Text finds the end of the string that begins with the quote at an index: the index behind its closing quote. It is plain if
