@@ -42,6 +42,7 @@ func Rebuild(ctx context.Context, client []kgo.Opt, t Topics, x *Index, since ti
 	if err != nil {
 		return done, fmt.Errorf("sink: rebuild the index: %w", err)
 	}
+	x.entries.fit()
 	done.Records, done.Seconds = records, time.Since(began).Seconds()
 	return done, nil
 }

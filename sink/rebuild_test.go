@@ -223,7 +223,7 @@ func TestWriter_TwoIdempotentOnesAreNotKeptApart(t *testing.T) {
 	}
 }
 
-// The reader uses a record's memory again once it is restored.
+// What is known of a record must not hold its batch, of which it is a part, for days.
 func TestIndex_RestoreKeepsNothingOfTheRecord(t *testing.T) {
 	x := NewIndex("tenant", 10)
 	id := transform.Identity{ChatID: "c", ID: "1", Version: transform.Version{Time: 1000, ETag: "no number"}}

@@ -6,8 +6,9 @@ import (
 )
 
 // table is a hash table from keys to the newest versions, as flat as it can be: a slot is a key and an entry, 32 bytes, and
-// nothing else. Slots are probed one after the other. It grows by a quarter at 85 % full, so that it is never less than 68 %
-// full and a message takes 38 to 47 bytes; in shards, so that only a small part of it stands twice meanwhile.
+// nothing else. Slots are probed one after the other. At 85 % full it grows to 46 %, where a message takes 70 bytes, because
+// each step costs time and fresh memory; once it has been fitted it is 70 % full, and a message takes 46 bytes.
+// It grows in shards, so that only a small part of it stands twice meanwhile.
 type table struct {
 	shards [tableShards]shard
 	count  int
@@ -16,8 +17,8 @@ type table struct {
 const (
 	tableShards = 64 // a power of two
 	leastSlots  = 8
-	// A shard is full at fullShare of its slots, and a new one is made with roomyShare of them taken.
-	fullShare, roomyShare = 0.85, 0.68
+	// A shard is full at fullShare of its slots. It grows to growthShare, and is fitted to fittedShare.
+	fullShare, growthShare, fittedShare = 0.85, 0.46, 0.70
 )
 
 // shard is a part of the table. A slot with the zero key is free.
@@ -55,7 +56,7 @@ func (t *table) put(k Key, e entry) {
 			s.slots[s.find(k)].entry = e
 			return
 		}
-		s.rebuild(s.count+1, func(entry) bool { return true })
+		s.rebuild(s.count+1, growthShare, func(entry) bool { return true })
 	}
 	at := &s.slots[s.find(k)]
 	if at.key != k {
@@ -79,10 +80,10 @@ func (s *shard) find(k Key) int {
 	}
 }
 
-// rebuild copies the entries to be kept into new slots with room for so many.
-func (s *shard) rebuild(room int, keep func(entry) bool) {
+// rebuild copies the entries to be kept into new slots, of which so many are to take a share.
+func (s *shard) rebuild(room int, share float64, keep func(entry) bool) {
 	old := s.slots
-	s.slots, s.count = make([]slot, max(leastSlots, int(float64(room)/roomyShare))), 0
+	s.slots, s.count = make([]slot, max(leastSlots, int(float64(room)/share))), 0
 	for i := range old {
 		if old[i].key != (Key{}) && keep(old[i].entry) {
 			s.slots[s.find(old[i].key)] = old[i]
@@ -91,7 +92,21 @@ func (s *shard) rebuild(room int, keep func(entry) bool) {
 	}
 }
 
-// sweep deletes the entries of versions before an instant, and tells of each.
+// fit gives back what the shards have grown too large.
+func (t *table) fit() {
+	for i := range t.shards {
+		if s := &t.shards[i]; s.loose() {
+			s.rebuild(s.count, fittedShare, func(entry) bool { return true })
+		}
+	}
+}
+
+// loose tells whether a shard has more slots than it has when it is fitted.
+func (s *shard) loose() bool {
+	return len(s.slots) > max(leastSlots, int(float64(s.count)/fittedShare))
+}
+
+// sweep deletes the entries of versions before an instant, and tells of each. What is left is fitted.
 func (t *table) sweep(before int64, gone func(Key)) {
 	for i := range t.shards {
 		s := &t.shards[i]
@@ -102,11 +117,11 @@ func (t *table) sweep(before int64, gone func(Key)) {
 				left--
 			}
 		}
-		if left == s.count {
+		if left == s.count && !s.loose() {
 			continue
 		}
 		t.count -= s.count - left
-		s.rebuild(left, func(e entry) bool { return e.time >= before })
+		s.rebuild(left, fittedShare, func(e entry) bool { return e.time >= before })
 	}
 }
 
