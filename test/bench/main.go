@@ -18,7 +18,7 @@ type options struct {
 	live                      time.Duration
 	rate                      float64
 	interval                  time.Duration
-	json                      bool
+	json, gzip                bool
 	log, profile              string
 }
 
@@ -35,6 +35,7 @@ func main() {
 	flags.IntVar(&o.messages, "messages", 100_000, "messages in the tenant")
 	flags.IntVar(&o.users, "users", 200, "users among whom they lie")
 	flags.IntVar(&o.pageSize, "page-size", 50, "messages a page ($top)")
+	flags.BoolVar(&o.gzip, "gzip", false, "Graph compresses what it sends, as the real one does; the simulator takes more of the machine then")
 	flags.DurationVar(&o.live, "live", 0, "measure instead, for so long, how long a message takes from visible to committed")
 	flags.Float64Var(&o.rate, "rate", 100, "with --live: new messages per second")
 	flags.DurationVar(&o.interval, "interval", time.Minute, "with --live: from one poll of a user to the next")

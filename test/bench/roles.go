@@ -38,6 +38,7 @@ type plan struct {
 	// graph
 	Users, Messages int
 	Rate            float64
+	Gzip            bool
 	Dir             string
 	// floors
 	Tenant   tenant
@@ -116,6 +117,9 @@ func serveGraph(p plan) error {
 	cfg.History = graphsim.History{Messages: p.Messages, Reach: 20 * time.Hour}
 	cfg.Rate, cfg.Edits, cfg.Reactions, cfg.Deletions = p.Rate, 0, 0, 0
 	cfg.Lateness, cfg.Limits, cfg.Quirks, cfg.Faults = graphsim.Lateness{}, graphsim.Limits{}, graphsim.Quirks{}, graphsim.Faults{}
+	if p.Gzip {
+		cfg.Quirks.Gzip = 1
+	}
 	cfg.CacheBytes = 768 << 20
 	sim, err := graphsim.Start(cfg)
 	if err != nil {

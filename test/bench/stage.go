@@ -154,7 +154,7 @@ type simulator struct {
 }
 
 func (s *stage) graph(ctx context.Context, users, messages int, rate float64) (g simulator, err error) {
-	if g.process, err = s.role(ctx, "graph", plan{Users: users, Messages: messages, Rate: rate}, &g.tenant); err != nil {
+	if g.process, err = s.role(ctx, "graph", plan{Users: users, Messages: messages, Rate: rate, Gzip: s.gzip}, &g.tenant); err != nil {
 		return g, err
 	}
 	roots := x509.NewCertPool()
