@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"github.com/cenkalti/backoff/v4"
+	"github.com/klauspost/compress/gzip"
 )
 
 // maxBody bounds a response, in bytes. Fifty messages of Teams' largest size are 1.4 MB.
@@ -42,6 +43,7 @@ type Client struct {
 	metrics   *Metrics
 	clock     graphClock
 	bodies    sync.Pool // of *bytes.Buffer, memory for bodies
+	unzips    sync.Pool // of *gzip.Reader
 
 	mu        sync.Mutex
 	throttled *backoff.ExponentialBackOff // for a throttling response without Retry-After
@@ -233,6 +235,8 @@ func (c *Client) once(ctx context.Context, u *url.URL, token string, k kind) (*b
 		"Authorization": {"Bearer " + token},
 		"Accept":        {"application/json"},
 		"User-Agent":    {c.userAgent},
+		// The transport would ask for it too, and decompress it at twice the cost.
+		"Accept-Encoding": {"gzip"},
 	}
 	maps.Copy(header, k.header)
 	req := (&http.Request{Method: http.MethodGet, URL: u, Host: u.Host, Header: header}).
@@ -284,7 +288,19 @@ func (c *Client) readBody(resp *http.Response) (*bytes.Buffer, error) {
 		body = new(bytes.Buffer)
 	}
 	body.Grow(int(min(max(0, resp.ContentLength), maxBody)) + bytes.MinRead)
-	_, err := body.ReadFrom(io.LimitReader(resp.Body, maxBody+1))
+	if !strings.EqualFold(resp.Header.Get("Content-Encoding"), "gzip") {
+		_, err := body.ReadFrom(io.LimitReader(resp.Body, maxBody+1))
+		return body, err
+	}
+	reader, ok := c.unzips.Get().(*gzip.Reader)
+	if !ok {
+		reader = new(gzip.Reader)
+	}
+	defer c.unzips.Put(reader)
+	if err := reader.Reset(resp.Body); err != nil {
+		return body, err
+	}
+	_, err := body.ReadFrom(io.LimitReader(reader, maxBody+1))
 	return body, err
 }
 

@@ -111,7 +111,7 @@ func awkward(users int) graphsim.Config {
 	cfg.Faults.Slow = 0
 	cfg.Faults.Revoke, cfg.Faults.TokenThrottle, cfg.Faults.RetryAfter = 0.002, 0.2, 30*time.Second
 	cfg.Quirks = graphsim.Quirks{EmptyPage: 0.05, ShortPage: 0.05, Duplicates: 0.05, LoopingLink: 0.01, StaleToken: 0.02,
-		NullLink: 0.5, BareLink: 0.1, SkipLink: 0.1, LaggingCopy: 0.05, TimeSkew: 0.05, DateJitter: 0.05, ErrorForm: 0.5, DeletedEmpty: 0.5}
+		NullLink: 0.5, BareLink: 0.1, SkipLink: 0.1, LaggingCopy: 0.05, TimeSkew: 0.05, DateJitter: 0.05, ErrorForm: 0.5, DeletedEmpty: 0.5, Gzip: 0.5}
 	cfg.Directory = graphsim.Directory{}
 	return cfg
 }

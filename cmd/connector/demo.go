@@ -150,7 +150,7 @@ func (d *demo) simulator(dir string) graphsim.Config {
 		cfg.Faults = graphsim.EveryFault(0.006)
 		cfg.Faults.RetryAfter, cfg.Faults.SlowFor = time.Second, 500*time.Millisecond
 		cfg.Quirks.EmptyPage, cfg.Quirks.ShortPage, cfg.Quirks.Duplicates = 0.03, 0.03, 0.03
-		cfg.Quirks.StaleToken, cfg.Quirks.TimeSkew = 0.01, 0.02
+		cfg.Quirks.StaleToken, cfg.Quirks.TimeSkew, cfg.Quirks.Gzip = 0.01, 0.02, 0.5
 	}
 	return cfg
 }

@@ -54,7 +54,7 @@ func (p graphPlan) config() graphsim.Config {
 	cfg.Faults.TokenThrottle, cfg.Faults.Revoke = 0.02, 0.0005
 	cfg.Faults.RetryAfter, cfg.Faults.SlowFor = time.Second, 500*time.Millisecond
 	cfg.Quirks = graphsim.Quirks{EmptyPage: 0.02, ShortPage: 0.02, Duplicates: 0.02, EarlyEnd: earlyEnd, StaleToken: 0.01, NullLink: 0.25, BareLink: 0.1,
-		SkipLink: 0.1, TimeSkew: 0.02, DateJitter: 0.02, ErrorForm: 0.3, DeletedEmpty: 0.3}
+		SkipLink: 0.1, TimeSkew: 0.02, DateJitter: 0.02, ErrorForm: 0.3, DeletedEmpty: 0.3, Gzip: 0.3}
 	return cfg
 }
 
