@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -15,10 +17,12 @@ import (
 	"github.com/teams-kafka/connector/transform"
 )
 
-// idleFor is how long idle users are polled, and idlePoll how often each.
 const (
+	// idleFor is how long idle users are polled, and idlePoll how often each.
 	idleFor  = 15 * time.Second
 	idlePoll = time.Second
+	// rebuilds is how often the rebuild is measured.
+	rebuilds = 7
 )
 
 // costs is the report. Times are CPU microseconds of one process for one message.
@@ -119,13 +123,10 @@ func measureCost(ctx context.Context, o options) (*costs, error) {
 	}
 	c.ProduceFloor = produced.each()
 
-	progress("a consumer that discards what the rebuild reads")
-	consumed, err := s.floor(ctx, "consume", day)
-	if err != nil {
+	progress("rebuild, and a consumer that discards the same records")
+	if c.Rebuild, c.RebuildFloor, err = s.rebuild(ctx, g, day); err != nil {
 		return nil, err
 	}
-	// Both connectors did the same until their indexes were rebuilt, one from nothing and one from all records.
-	c.Rebuild, c.RebuildFloor = cost{Messages: o.messages, CPU: seen.start - all.start}.each(), consumed.each()
 
 	progress("idle users")
 	if c.Idle, err = s.idle(ctx); err != nil {
@@ -146,8 +147,7 @@ func (c cost) rate() float64 { return float64(c.Messages) / c.Seconds }
 // polled is what it cost to poll everybody once.
 type polled struct {
 	cost
-	start time.Duration // CPU time until the index was rebuilt
-	peak  float64
+	peak float64
 }
 
 // poll starts a connector without positions, lets it read everything once and ends it. The topic must hold so many records before
@@ -187,7 +187,7 @@ func (s *stage) poll(ctx context.Context, g simulator, users []string, name, top
 			return p, fmt.Errorf("%s: nothing comes any more after %d of %d messages; see --log", name, read, want)
 		}
 	}
-	p.Messages, p.Seconds, p.start = read, last.Sub(l.began).Seconds(), l.base
+	p.Messages, p.Seconds = read, last.Sub(l.began).Seconds()
 	if p.CPU, p.peak, err = l.end(); err != nil {
 		return p, err
 	}
@@ -201,6 +201,41 @@ func (s *stage) poll(ctx context.Context, g simulator, users []string, name, top
 		return p, fmt.Errorf("%s: %d records stand in %s, want %d", name, records, topic, after)
 	}
 	return p, nil
+}
+
+// rebuild starts connectors until their indexes are rebuilt, from an empty topic and from the full one, and beside each a consumer that
+// discards the records. Each takes half a second, which is too short to be measured once, so it tells the medians, in microseconds a record.
+func (s *stage) rebuild(ctx context.Context, g simulator, day plan) (each, floor float64, err error) {
+	var empty, full, consumed []float64
+	start := func(topic string) (float64, error) {
+		l, err := s.connector(ctx, g.tenant, g.Users[:1], fmt.Sprintf("%s.%d.%d", topic, len(empty), len(full)), topic)
+		if err != nil {
+			return 0, err
+		}
+		l.process.Stop(syscall.SIGKILL)
+		return cost{Messages: day.Records, CPU: l.base}.each(), nil
+	}
+	for range rebuilds {
+		without, err := start("bench.empty")
+		if err != nil {
+			return 0, 0, err
+		}
+		with, err := start(day.Topic)
+		if err != nil {
+			return 0, 0, err
+		}
+		discarded, err := s.floor(ctx, "consume", day)
+		if err != nil {
+			return 0, 0, err
+		}
+		empty, full, consumed = append(empty, without), append(full, with), append(consumed, discarded.each())
+	}
+	return median(full) - median(empty), median(consumed), nil
+}
+
+func median(of []float64) float64 {
+	slices.Sort(of)
+	return of[len(of)/2]
 }
 
 // records counts the committed records of a topic, and refuses one that stands there twice.
