@@ -74,6 +74,7 @@ type reading struct {
 	at      int64        // Unix ns by Config.Now
 	number  uint32
 	offset  uint32 // of the page with which it began
+	ended   bool   // its last page was asked for
 }
 
 // wants tells whether the reading should have shown an item: its window and its clauses hold it, and it does not begin behind the
@@ -94,7 +95,7 @@ type asked struct {
 	begun    uint32    // of the reading from the beginning of the window that it continues
 	replaced span      // times of shown copies that were replaced, until a reading of all of them was noted
 	noted    []reading // those in which something shown before may be missing, in order
-	recent   []reading // the last of all, in order
+	recent   []reading // the last of those from the beginning of a window, in order
 }
 
 // maxRecent bounds the readings that are kept of each user to know what was overtaken: requests on their way at one time.
@@ -124,39 +125,46 @@ func (a *asked) missed(render renderer, it *item, last uint64) (at int64) {
 	return at
 }
 
-// overtaken is how far those of the recent readings reached, in Unix ms, which end later than the present one and lacked an item
-// that it is the first to show; 0 if there were none.
+// overtaken is how far those of the recent readings reached, in Unix ms, which end later than the present one, were read to their ends,
+// and lacked an item that has not been shown before; 0 if there were none.
 func (a *asked) overtaken(render renderer, it *item) (to int64) {
 	for i := range a.recent {
-		r := &a.recent[i]
-		if r.number != a.number && r.win.to > a.win.to && r.wants(render, it, math.MaxUint32) {
+		if r := &a.recent[i]; r.ended && r.win.to > a.win.to && r.wants(render, it, 0) {
 			to = max(to, r.win.upperMillis())
 		}
 	}
 	return to
 }
 
-// ask takes a request down. If it is no next page of the one before it, a reading begins, and is noted if it may lack what was
-// shown before: it may hold the time of a copy that has been replaced, it has several pages, between which a change can hide an
-// item, or it goes by other times.
+// ask takes a request down. If it is no next page of the one before it, a reading begins.
 func (l *ledger) ask(last *asked, req pageRequest, more bool, at int64) {
 	same := req.win == last.win && req.clauses.String() == last.clauses.String()
 	next := same && (req.offset > last.offset || req.offset == last.offset && req.pass > last.pass)
 	last.win, last.clauses, last.offset, last.pass = req.win, req.clauses, req.offset, req.pass
-	if next {
-		return
+	if !next {
+		l.begin(last, req, more, at)
 	}
+	for i := range last.recent {
+		if r := &last.recent[i]; r.number == last.begun && r.win == req.win && !more {
+			r.ended = true
+		}
+	}
+}
+
+// begin takes down that a reading begins. It is noted if it may lack what was shown before: it may hold the time of a copy that has been
+// replaced, it has several pages, between which a change can hide an item, or it goes by other times.
+func (l *ledger) begin(last *asked, req pageRequest, more bool, at int64) {
 	l.asked++
 	last.number = l.asked
+	now := reading{win: req.win, clauses: req.clauses, at: at, number: last.number, offset: uint32(min(req.offset, math.MaxInt32))}
 	whole := req.offset == 0 && req.pass == 0
 	if whole {
 		last.begun = l.asked
+		if len(last.recent) == maxRecent {
+			last.recent = slices.Delete(last.recent, 0, 1)
+		}
+		last.recent = append(last.recent, now)
 	}
-	now := reading{win: req.win, clauses: req.clauses, at: at, number: last.number, offset: uint32(min(req.offset, math.MaxInt32))}
-	if len(last.recent) == maxRecent {
-		last.recent = slices.Delete(last.recent, 0, 1)
-	}
-	last.recent = append(last.recent, now)
 	first, end := last.replaced.first*ticksPerMilli, (last.replaced.last+1)*ticksPerMilli
 	if !more && !req.created && !(last.replaced.some && req.win.from < end && first < req.win.to) {
 		return
@@ -217,9 +225,9 @@ type Showing struct {
 	// Missed is when the first such reading began that lacked the copy, although it was shown before and, unlike with
 	// Again, after. Who could not commit the earlier showing did not see the version until it was shown again.
 	Missed *time.Time `json:"missed,omitempty"`
-	// Overtaken says that before this showing the user's feed was asked for a window which holds the copy's time and ends later, and
-	// did not show it: the upper bound of that window in Unix ms, of the last if there were several. What was committed up
-	// to there may be that reading's. 0 if there was none.
+	// Overtaken says that before this showing, the first to the user, a window which holds the copy's time and ends later was read to
+	// its end and did not show it: the upper bound of that window in Unix ms, of the last if there were several. What was
+	// committed up to there may be that reading's. 0 if there was none.
 	Overtaken int64 `json:"overtaken,omitempty"`
 	// Time is the lastModifiedDateTime this user's copy has, in Unix ms, where it differs from the version's.
 	Time int64 `json:"time,omitempty"`

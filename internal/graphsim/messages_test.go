@@ -407,6 +407,58 @@ func TestLedger_SaysWhenAReadingWasOvertaken(t *testing.T) {
 	}
 }
 
+// A reading that did not get so far, or that showed the version in a response that was spoiled, lacked nothing.
+func TestLedger_OvertakenOnlyByAReadingThatLackedTheVersion(t *testing.T) {
+	none := func(c *client) {
+		t.Helper()
+		shown := 0
+		for _, line := range c.ledger() {
+			for _, s := range line.Shown {
+				shown++
+				if s.Overtaken != 0 {
+					t.Errorf("message %s: %+v, want it not to be overtaken", line.ID, s)
+				}
+			}
+		}
+		if shown < 3 {
+			t.Errorf("%d showings", shown)
+		}
+	}
+	tenant := func() (c *client, long, short string) {
+		c = start(t, Config{Users: 2, Chats: 1})
+		user, made := c.s.Users()[0], c.clock.Now()
+		for range 3 {
+			c.change(`{"do":"create","user":"` + user + `"}`)
+			c.clock.Add(time.Second)
+		}
+		return c, messages(user, between(made.Add(-time.Minute), made.Add(time.Hour)), "$top=1"), messages(user, between(made.Add(-time.Minute), made.Add(time.Minute)), "$top=1")
+	}
+	t.Run("it did not get so far", func(*testing.T) {
+		c, long, short := tenant()
+		first := c.page(long)
+		c.readAll(short)
+		none(c)
+		c.readAll(first.link())
+		none(c)
+	})
+	t.Run("it was another window that came to its end", func(*testing.T) {
+		c, long, short := tenant()
+		rest := c.page(short).link()
+		c.page(long)
+		c.readAll(rest)
+		none(c)
+	})
+	t.Run("its response was spoiled", func(*testing.T) {
+		c, long, short := tenant()
+		spoil := func(rate float64) { c.adjust(Settings{Rates: map[string]float64{"fault-truncate": rate}}) }
+		spoil(1)
+		c.get(strings.Replace(long, "$top=1", "$top=50", 1))
+		spoil(0)
+		c.readAll(short)
+		none(c)
+	})
+}
+
 // threePages is a tenant with one chat of three messages, and its window of one message a page.
 func threePages(t *testing.T, quirks Quirks) (c *client, window string) {
 	t.Helper()

@@ -46,14 +46,16 @@ func (m *model) read(now int64, req pageRequest) page {
 			atomic.StoreUint64(&shown.last, last)
 			continue
 		}
+		entry := showing{message: c.message, seq: c.seq, user: req.user, cut: req.cut, at: at, to: to, last: last}
+		if c.cut < c.seq {
+			entry.overtaken = asked.overtaken(render, &it)
+		}
 		if req.cut {
 			c.cut = c.seq
 		} else {
 			c.shown = c.seq
 		}
-		c.entry = m.ledger.enter(showing{
-			message: c.message, seq: c.seq, user: req.user, cut: req.cut, at: at, to: to, overtaken: asked.overtaken(render, &it), last: last,
-		})
+		c.entry = m.ledger.enter(entry)
 	}
 	return p
 }

@@ -166,7 +166,8 @@ func parsePosition(value []byte) (map[string]int64, error) {
 // window was read again without the version.
 //
 // Where the showing was overtaken, an end up to that of the reading which lacked the version is that reading's, whoever committed it:
-// a process that was thought dead got the showing, while its successor had read further before the version was visible.
+// a process that was thought dead got the showing, while its successor had read further before the version was visible. That reading
+// is committed once, so one that was before the showing is none of those after it.
 //
 // Timestamps are cut to milliseconds, so a position of the showing's own millisecond counts as later.
 // Taking it as the commit can only bring the commit forward, which is the strict side.
@@ -175,9 +176,15 @@ func (p *positions) committed(user string, s showing, modified int64) (int64, bo
 		if s.again != nothing && next.timestamp >= s.again {
 			return 0, false
 		}
+		if next.timestamp < s.at {
+			if max(next.marked, next.done) >= s.overtaken {
+				s.overtaken = nothing
+			}
+			continue
+		}
 		byMark := s.reached(next.marked) && next.markedFrom <= modified
 		byDone := s.reached(next.done) && next.doneFrom <= modified
-		if next.timestamp >= s.at && (byMark || byDone) {
+		if byMark || byDone {
 			return next.timestamp, true
 		}
 	}

@@ -217,6 +217,15 @@ func TestRun_SupersededByTiming(t *testing.T) {
 			want: refused,
 		},
 		{
+			name:      "overtaken by a reading that had been committed before",
+			newerAt:   2500,
+			overtaken: 1200,
+			position: func(s *scene) {
+				s.commit(s.mark(alice, at(900), at(1200)), s.mark(alice, at(950), at(0)), s.mark(alice, at(2000), at(1100)), s.mark(alice, at(3000), at(1300)))
+			},
+			want: refused,
+		},
+		{
 			name:      "overtaken, and committed all the same",
 			newerAt:   2500,
 			overtaken: 1200,
