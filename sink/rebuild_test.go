@@ -1,6 +1,7 @@
 package sink
 
 import (
+	"strconv"
 	"testing"
 	"time"
 
@@ -240,5 +241,48 @@ func TestIndex_RestoreKeepsNothingOfTheRecord(t *testing.T) {
 	}
 	if x.Check(x.MessageKey(id), id.Version) != Seen {
 		t.Error("the etag went with the record")
+	}
+}
+
+// loose counts the shards that have more slots than they need.
+func (x *Index) loose() (shards int) {
+	for i := range x.entries.shards {
+		if x.entries.shards[i].loose() {
+			shards++
+		}
+	}
+	return shards
+}
+
+// The index grows in large steps, and gives back what it does not need at the end of a rebuild and with each sweep.
+func TestIndex_IsFittedOnceItHasGrown(t *testing.T) {
+	opts, adm := startKafka(t)
+	limits, err := EnsureTopics(t.Context(), adm, topics)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := openWriter(t, opts, limits)
+	const messages = 5000
+	grown := NewIndex("tenant", 2*messages)
+	for n := range messages {
+		id := identity("c", strconv.Itoa(n), time.Now().UnixMilli(), strconv.Itoa(n))
+		grown.Put(grown.MessageKey(id), id.Version)
+		if err := w.Write(t.Context(), record(id)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	commit(t, w)
+	if grown.loose() == 0 {
+		t.Fatal("no shard has grown beyond what it needs: the test shows nothing")
+	}
+	if swept := grown.Sweep(0); swept != 0 || grown.Len() != messages || grown.loose() > 0 {
+		t.Errorf("after a sweep of nothing %d of %d messages are left, and %d shards are too large", grown.Len(), messages, grown.loose())
+	}
+	x := NewIndex("tenant", 2*messages)
+	if _, err := Rebuild(t.Context(), opts, topics, x, time.Now().Add(-time.Hour), 10*time.Second); err != nil {
+		t.Fatal(err)
+	}
+	if x.Len() != messages || x.loose() > 0 {
+		t.Errorf("after the rebuild there are %d of %d messages, and %d shards are too large", x.Len(), messages, x.loose())
 	}
 }

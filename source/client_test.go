@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -87,10 +88,22 @@ func TestClient_TakesCompressedPagesWholeOrNotAtAll(t *testing.T) {
 }
 
 func TestClient_BoundsWhatACompressedBodyBecomes(t *testing.T) {
-	_, err := ask(t, http.StatusOK, zipped(t, strings.Repeat(" ", maxBody+2)))
+	runtime.GC()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	var members strings.Builder // a stream of several members is one body
+	member := zipped(t, strings.Repeat(" ", maxBody/4))
+	for range 64 {
+		members.WriteString(member)
+	}
+	_, err := ask(t, http.StatusOK, members.String())
+	runtime.ReadMemStats(&after)
 	var failed *Error
 	if !errors.As(err, &failed) || failed.Action != Shrink {
 		t.Errorf("%v, want it to be refused for its size", err)
+	}
+	if grown := after.TotalAlloc - before.TotalAlloc; grown > 8*maxBody {
+		t.Errorf("%d bytes were allocated for a body that is refused beyond %d", grown, maxBody)
 	}
 }
 

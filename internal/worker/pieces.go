@@ -18,25 +18,39 @@ type pieces struct {
 const (
 	pieceBytes   = 64 << 10
 	pieceRecords = 64
-	// headersOfRecord is how many headers a record has.
-	headersOfRecord = 7
+	// recordHeaders is how many headers a record has.
+	recordHeaders = 7
+	// largeRecord is of how many bytes a record has memory of its own.
+	largeRecord = pieceBytes / 8
 )
 
-// room begins new pieces unless a record of so many bytes has room in the present ones. A record that is larger all the same is moved.
-func (p *pieces) room(bytes int) {
+// room gives memory that a record of about so many bytes may be appended to; keep takes back what was made of it. A record that turns
+// out to be larger is moved.
+func (p *pieces) room(bytes int) []byte {
+	if bytes >= largeRecord {
+		return make([]byte, 0, bytes)
+	}
 	if cap(p.text)-len(p.text) < bytes {
-		p.text = make([]byte, 0, max(bytes, pieceBytes))
+		p.text = make([]byte, 0, pieceBytes)
 	}
-	if cap(p.headers)-len(p.headers) < headersOfRecord {
-		p.headers = make([]kgo.RecordHeader, 0, headersOfRecord*pieceRecords)
-	}
-	if len(p.records) == cap(p.records) {
-		p.records = make([]kgo.Record, 0, pieceRecords)
+	return p.text
+}
+
+// keep makes the next record use what is behind the text of this one, for which room was asked for so many bytes.
+func (p *pieces) keep(text []byte, bytes int) {
+	if bytes < largeRecord {
+		p.text = text
 	}
 }
 
-// record takes the next record, which room has made sure of.
+// record takes the next record, with room for its headers.
 func (p *pieces) record() *kgo.Record {
+	if len(p.records) == cap(p.records) {
+		p.records = make([]kgo.Record, 0, pieceRecords)
+	}
+	if cap(p.headers)-len(p.headers) < recordHeaders {
+		p.headers = make([]kgo.RecordHeader, 0, recordHeaders*pieceRecords)
+	}
 	p.records = append(p.records, kgo.Record{})
 	return &p.records[len(p.records)-1]
 }

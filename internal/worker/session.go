@@ -302,21 +302,22 @@ func (s *session) record(it *item) (*kgo.Record, error) {
 		return nil, err
 	}
 	// The record takes less than the item as a rule, as it has no names.
-	p := &s.pieces
-	p.room(len(it.raw) + 1<<10)
-	record := p.record()
-	record.Topic = s.cfg.Writer.Topics.Output
-	from := len(p.text)
-	if p.text, err = s.cfg.Encoder.Append(p.text, message); err != nil {
+	p, size := &s.pieces, len(it.raw)+1<<10
+	text := p.room(size)
+	from := len(text)
+	if text, err = s.cfg.Encoder.Append(text, message); err != nil {
 		return nil, err
 	}
-	record.Value = since(p.text, from)
-	from = len(p.text)
-	p.text = append(p.text, it.identity.ChatID...)
-	record.Key = since(p.text, from)
+	record := p.record()
+	record.Topic = s.cfg.Writer.Topics.Output
+	record.Value = since(text, from)
+	from = len(text)
+	text = append(text, it.identity.ChatID...)
+	record.Key = since(text, from)
 	from = len(p.headers)
-	p.headers, p.text = s.headers.Append(p.headers, p.text, it.identity, eventType)
+	p.headers, text = s.headers.Append(p.headers, text, it.identity, eventType)
 	record.Headers = since(p.headers, from)
+	p.keep(text, size)
 	record.Timestamp = time.Now()
 	if !s.cfg.IngestTimestamp {
 		record.Timestamp = time.UnixMilli(it.identity.Version.Time)
