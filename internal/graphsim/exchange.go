@@ -128,8 +128,10 @@ func compressed(body []byte) []byte {
 func takesGzip(h http.Header) bool {
 	for _, line := range h.Values("Accept-Encoding") {
 		for encoding := range strings.SplitSeq(line, ",") {
-			name, quality, _ := strings.Cut(strings.TrimSpace(encoding), ";")
-			if quality = strings.ReplaceAll(quality, " ", ""); strings.EqualFold(name, "gzip") && quality != "q=0" {
+			name, quality, _ := strings.Cut(encoding, ";")
+			_, weight, weighed := strings.Cut(quality, "=")
+			q, err := strconv.ParseFloat(strings.TrimSpace(weight), 64)
+			if strings.EqualFold(strings.TrimSpace(name), "gzip") && (!weighed || err == nil && q > 0) {
 				return true
 			}
 		}

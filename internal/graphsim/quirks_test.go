@@ -455,7 +455,7 @@ func TestQuirk_GzipIsForWhoTakesIt(t *testing.T) {
 		encodings string
 		zipped    bool
 	}{
-		{"gzip", true}, {"br, GZIP;q=0.5", true}, {"identity", false}, {"deflate, gzip; q=0", false},
+		{"gzip", true}, {"br, GZIP;q=0.5", true}, {"identity", false}, {"deflate, gzip; q=0", false}, {"gzip;q=0.0", false},
 	} {
 		c.header.Set("Accept-Encoding", takes.encodings)
 		got := c.get(link)

@@ -53,8 +53,8 @@ func (e *StalledError) Error() string {
 		e.Topic, e.Partition, e.Offset, e.Waited.Round(time.Second), e.Until, why)
 }
 
-// fetchBytes bounds what a broker sends at once, compressed; the library's own bound is 50 MiB. At 2 MiB reading costs a tenth less,
-// because what was decompressed is read while it is near, and takes a third of the memory.
+// fetchBytes bounds what a broker sends at once, compressed, which is several times as large once it is decompressed. At the library's own
+// bound of 50 MiB reading takes three times the memory, and what was decompressed is far away when it is read.
 const fetchBytes = 2 << 20
 
 type partition struct {

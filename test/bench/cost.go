@@ -207,20 +207,23 @@ func (s *stage) poll(ctx context.Context, g simulator, users []string, name, top
 // discards the records. Each takes half a second, which is too short to be measured once, so it tells the medians, in microseconds a record.
 func (s *stage) rebuild(ctx context.Context, g simulator, day plan) (each, floor float64, err error) {
 	var empty, full, consumed []float64
-	start := func(topic string) (float64, error) {
+	start := func(topic string, records int) (float64, error) {
 		l, err := s.connector(ctx, g.tenant, g.Users[:1], fmt.Sprintf("%s.%d.%d", topic, len(empty), len(full)), topic)
 		if err != nil {
 			return 0, err
 		}
 		l.process.Stop(syscall.SIGKILL)
+		if l.rebuilt != records {
+			return 0, fmt.Errorf("the index was rebuilt from %d records of %s, want %d", l.rebuilt, topic, records)
+		}
 		return cost{Messages: day.Records, CPU: l.base}.each(), nil
 	}
 	for range rebuilds {
-		without, err := start("bench.empty")
+		without, err := start("bench.empty", 0)
 		if err != nil {
 			return 0, 0, err
 		}
-		with, err := start(day.Topic)
+		with, err := start(day.Topic, day.Records)
 		if err != nil {
 			return 0, 0, err
 		}

@@ -16,6 +16,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/klauspost/compress/gzip"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/time/rate"
@@ -211,6 +212,7 @@ type reader struct {
 	client   *http.Client
 	token    string
 	buffer   []byte
+	unzip    gzip.Reader
 	messages int
 	bytes    int64
 }
@@ -222,6 +224,7 @@ func (r *reader) page(ctx context.Context, link string) (next string, err error)
 	}
 	request.Header.Set("Authorization", "Bearer "+r.token)
 	request.Header.Set("Accept", "application/json")
+	request.Header.Set("Accept-Encoding", "gzip")
 	request.Header.Set("Prefer", "include-unknown-enum-members")
 	response, err := r.client.Do(request)
 	if err != nil {
@@ -231,7 +234,14 @@ func (r *reader) page(ctx context.Context, link string) (next string, err error)
 	if response.StatusCode != http.StatusOK {
 		return "", fmt.Errorf("read: %s", response.Status)
 	}
-	first, err := io.ReadAtLeast(response.Body, r.buffer, 2048)
+	var body io.Reader = response.Body
+	if response.Header.Get("Content-Encoding") == "gzip" {
+		if err := r.unzip.Reset(response.Body); err != nil {
+			return "", err
+		}
+		body = &r.unzip
+	}
+	first, err := io.ReadAtLeast(body, r.buffer, 2048)
 	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return "", err
 	}
@@ -249,7 +259,7 @@ func (r *reader) page(ctx context.Context, link string) (next string, err error)
 	r.messages += n
 	r.bytes += int64(first)
 	for {
-		n, err := response.Body.Read(r.buffer)
+		n, err := body.Read(r.buffer)
 		r.bytes += int64(n)
 		if errors.Is(err, io.EOF) {
 			return next, nil
@@ -268,10 +278,13 @@ func after(b []byte, text string) []byte {
 	return nil
 }
 
+// fetchBytes is what a broker sends at once to the connector's rebuild, and to the consumer that it is compared with.
+const fetchBytes = 2 << 20
+
 // consume reads committed records of the topic, all that there are.
 func consume(ctx context.Context, p plan, each func(*kgo.Record)) error {
 	client, err := kgo.NewClient(kgo.SeedBrokers(p.Brokers...), kgo.ConsumeTopics(p.Topic), kgo.FetchIsolationLevel(kgo.ReadCommitted()),
-		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchMaxBytes(fetchBytes))
 	if err != nil {
 		return err
 	}

@@ -199,6 +199,7 @@ type life struct {
 	process *child.Child
 	began   time.Time     // the index was rebuilt
 	base    time.Duration // CPU time until then
+	rebuilt int           // from so many records
 }
 
 // connector starts a process that polls the given users, and returns when its index is rebuilt.
@@ -232,13 +233,16 @@ func (s *stage) connector(ctx context.Context, t tenant, users []string, name, t
 	}
 	cmd.Env = append(cmd.Env, settings...) // of two values for one variable the last counts
 	l := &life{}
-	rebuilt := make(chan struct{}, 1)
+	rebuilt := make(chan int, 1)
 	l.process, err = child.Start(name, cmd, child.Stderr, s.log, func(line []byte) {
 		fmt.Fprintf(s.log, "%s\n", line)
-		var entry struct{ Msg string }
+		var entry struct {
+			Msg     string
+			Records int
+		}
 		if json.Unmarshal(line, &entry) == nil && entry.Msg == "index is rebuilt from the topic" {
 			select {
-			case rebuilt <- struct{}{}:
+			case rebuilt <- entry.Records:
 			default: // not the first time
 			}
 		}
@@ -248,7 +252,7 @@ func (s *stage) connector(ctx context.Context, t tenant, users []string, name, t
 	}
 	s.closers = append(s.closers, func() { l.process.Stop(syscall.SIGKILL) })
 	select {
-	case <-rebuilt:
+	case l.rebuilt = <-rebuilt:
 		l.began, l.base = time.Now(), usedBy(l.process.PID())
 		if s.profile != "" {
 			go s.keepProfile(ctx, admin, name)
