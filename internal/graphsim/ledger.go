@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -20,7 +21,6 @@ type showing struct {
 	cut                bool  // the response was spoiled on its way; the client may not have got it
 	at                 int64 // Unix ns by Config.Now
 	to                 int64 // upper filter bound, Unix ms; 0 if there was none
-	overtaken          int64 // upper bound of an earlier reading that lacked the version and reached further, Unix ms; 0 if none did
 	// last is where the copy was shown last, and missed when the first reading before that began which lacked it, Unix ns by
 	// Config.Now, 0 if none did. They are written by atomic access.
 	last   uint64
@@ -44,6 +44,9 @@ type ledger struct {
 	// first64 has a bit for each of the first 64 versions of each message, set if it was shown; further has the others.
 	first64 []uint64
 	further map[[2]uint32]bool
+	// overtaken has the upper bound of an earlier reading that lacked the version and reached further, in Unix ms, for the few
+	// showings that there is one for, by their places.
+	overtaken map[uint32]int64
 }
 
 // expose counts a version when it is shown for the first time to anybody.
@@ -163,7 +166,9 @@ func (l *ledger) begin(last *asked, req pageRequest, more bool, at int64) {
 		if len(last.recent) == maxRecent {
 			last.recent = slices.Delete(last.recent, 0, 1)
 		}
-		last.recent = append(last.recent, now)
+		if req.win.to != always.to { // nothing can be said of where the others reached
+			last.recent = append(last.recent, now)
+		}
 	}
 	first, end := last.replaced.first*ticksPerMilli, (last.replaced.last+1)*ticksPerMilli
 	if !more && !req.created && !(last.replaced.some && req.win.from < end && first < req.win.to) {
@@ -240,7 +245,7 @@ func (s *Server) WriteLedger(w io.Writer) error {
 	m := s.model
 	m.mu.Lock()
 	m.advance(s.graphMillis())
-	book := ledger{chunks: slices.Clone(m.ledger.chunks), length: m.ledger.length}
+	book := ledger{chunks: slices.Clone(m.ledger.chunks), length: m.ledger.length, overtaken: maps.Clone(m.ledger.overtaken)}
 	newest := make([]uint32, len(m.messages)) // the newest version that a client can see anywhere
 	cfg := s.settings.Load()
 	for i := range m.mailboxes {
@@ -387,9 +392,9 @@ func (l *ledgerWriter) line(index, seq uint32, shown []uint32, book *ledger) err
 			b = time.Unix(0, missed).UTC().AppendFormat(b, time.RFC3339Nano)
 			b = append(b, '"')
 		}
-		if s.overtaken != 0 {
+		if to := book.overtaken[n]; to != 0 {
 			b = append(b, `,"overtaken":`...)
-			b = strconv.AppendInt(b, s.overtaken, 10)
+			b = strconv.AppendInt(b, to, 10)
 		}
 		b = append(b, '}')
 	}

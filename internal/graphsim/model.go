@@ -47,6 +47,7 @@ func newModel(cfg Config, now int64) *model {
 	m.mailboxes = make([]mailbox, cfg.Users)
 	m.makeChats()
 	m.orders.init()
+	m.ledger.overtaken = map[uint32]int64{}
 	m.makeHistory()
 	m.nextAt = float64(now) + m.untilNext()
 	return m

@@ -46,16 +46,19 @@ func (m *model) read(now int64, req pageRequest) page {
 			atomic.StoreUint64(&shown.last, last)
 			continue
 		}
-		entry := showing{message: c.message, seq: c.seq, user: req.user, cut: req.cut, at: at, to: to, last: last}
+		var overtaken int64
 		if c.cut < c.seq {
-			entry.overtaken = asked.overtaken(render, &it)
+			overtaken = asked.overtaken(render, &it)
 		}
 		if req.cut {
 			c.cut = c.seq
 		} else {
 			c.shown = c.seq
 		}
-		c.entry = m.ledger.enter(entry)
+		c.entry = m.ledger.enter(showing{message: c.message, seq: c.seq, user: req.user, cut: req.cut, at: at, to: to, last: last})
+		if overtaken != 0 {
+			m.ledger.overtaken[c.entry] = overtaken
+		}
 	}
 	return p
 }
