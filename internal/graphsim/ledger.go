@@ -163,11 +163,8 @@ func (l *ledger) begin(last *asked, req pageRequest, more bool, at int64) {
 	whole := req.offset == 0 && req.pass == 0
 	if whole {
 		last.begun = l.asked
-		if len(last.recent) == maxRecent {
-			last.recent = slices.Delete(last.recent, 0, 1)
-		}
-		if req.win.to != always.to { // nothing can be said of where the others reached
-			last.recent = append(last.recent, now)
+		if req.win.to != always.to { // one without an upper bound says nothing of where it reached
+			last.recent = append(last.recent[max(0, len(last.recent)+1-maxRecent):], now)
 		}
 	}
 	first, end := last.replaced.first*ticksPerMilli, (last.replaced.last+1)*ticksPerMilli
