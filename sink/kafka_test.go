@@ -35,6 +35,17 @@ func startKafka(t *testing.T) ([]kgo.Opt, *kadm.Client) {
 	return opts, kadm.NewClient(cl)
 }
 
+// startTopics starts a Kafka with the topics as EnsureTopics makes them.
+func startTopics(t *testing.T) ([]kgo.Opt, Limits) {
+	t.Helper()
+	opts, adm := startKafka(t)
+	limits, err := EnsureTopics(t.Context(), adm, topics)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return opts, limits
+}
+
 func openWriter(t *testing.T, opts []kgo.Opt, limits Limits) *Writer {
 	t.Helper()
 	w, err := OpenWriter(t.Context(), WriterConfig{Client: opts, Topics: topics, Limits: limits,
@@ -96,11 +107,7 @@ func TestEnsureTopics_MakesWhatItAccepts(t *testing.T) {
 }
 
 func TestWriter_ASecondOneFencesTheFirst(t *testing.T) {
-	opts, adm := startKafka(t)
-	limits, err := EnsureTopics(t.Context(), adm, topics)
-	if err != nil {
-		t.Fatal(err)
-	}
+	opts, limits := startTopics(t)
 	first := openWriter(t, opts, limits)
 	lost := identity("c", "1", time.Now().UnixMilli(), "1")
 	if err := first.Write(t.Context(), record(lost)); err != nil {
@@ -132,11 +139,7 @@ func TestWriter_ASecondOneFencesTheFirst(t *testing.T) {
 }
 
 func TestRebuild_FindsVersionsAndLettersAndNothingOfOthers(t *testing.T) {
-	opts, adm := startKafka(t)
-	limits, err := EnsureTopics(t.Context(), adm, topics)
-	if err != nil {
-		t.Fatal(err)
-	}
+	opts, limits := startTopics(t)
 	w := openWriter(t, opts, limits)
 	now := time.Now().UnixMilli()
 	old, recent := identity("c", "1", now-10*24*3600_000, "1"), identity("c", "2", now, "2/with/slashes")

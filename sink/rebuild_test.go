@@ -41,11 +41,7 @@ func commit(t *testing.T, w *Writer, records ...*kgo.Record) {
 // The records as version 0.1 of the connector wrote them, byte for byte: they stand in people's topics, so they are read for
 // ever. Never change one; add what a later version writes.
 func TestRebuild_Version01IsReadForEver(t *testing.T) {
-	opts, adm := startKafka(t)
-	limits, err := EnsureTopics(t.Context(), adm, topics)
-	if err != nil {
-		t.Fatal(err)
-	}
+	opts, limits := startTopics(t)
 	const at = 1772442063456 // 2026-03-02T09:01:03.456Z
 	headers := func(pairs ...string) (all []kgo.RecordHeader) {
 		for i := 0; i < len(pairs); i += 2 {
@@ -145,11 +141,7 @@ func TestRebuild_ATruncatedTopicIsReadFromWhatIsLeft(t *testing.T) {
 // With RECORD_TIMESTAMP=ingest a record's timestamp is the clock of the process that wrote it, which may go behind Graph's:
 // up to an hour it is found all the same. With event time nothing is left to clocks.
 func TestRebuild_IngestTimestampsOfAClockThatIsBehind(t *testing.T) {
-	opts, adm := startKafka(t)
-	limits, err := EnsureTopics(t.Context(), adm, topics)
-	if err != nil {
-		t.Fatal(err)
-	}
+	opts, limits := startTopics(t)
 	w, now := openWriter(t, opts, limits), time.Now()
 	for i, age := range []time.Duration{0, 3 * time.Hour, -59 * time.Minute} {
 		id := identity("c", string(rune('1'+i)), now.Add(-age).UnixMilli(), "1")
@@ -168,11 +160,7 @@ func TestRebuild_IngestTimestampsOfAClockThatIsBehind(t *testing.T) {
 
 // The predecessor died in the middle of a transaction: the successor's fencing ends it, and the rebuild waits for nothing.
 func TestRebuild_ADeadPredecessorsTransactionIsAborted(t *testing.T) {
-	opts, adm := startKafka(t)
-	limits, err := EnsureTopics(t.Context(), adm, topics)
-	if err != nil {
-		t.Fatal(err)
-	}
+	opts, limits := startTopics(t)
 	now := time.Now().UnixMilli()
 	committed, open := identity("c", "1", now, "1"), identity("c", "2", now, "1")
 	dead := openWriter(t, opts, limits)
@@ -193,11 +181,7 @@ func TestRebuild_ADeadPredecessorsTransactionIsAborted(t *testing.T) {
 // What DELIVERY=idempotent gives up: nothing keeps two writers apart. The one that does not know of the other writes a version again, as
 // a record with the same ce_id, and nothing is lost; in a transaction it would have been fenced.
 func TestWriter_TwoIdempotentOnesAreNotKeptApart(t *testing.T) {
-	opts, adm := startKafka(t)
-	limits, err := EnsureTopics(t.Context(), adm, topics)
-	if err != nil {
-		t.Fatal(err)
-	}
+	opts, limits := startTopics(t)
 	open := func() *Writer {
 		w, err := OpenWriter(t.Context(), WriterConfig{Client: opts, Topics: topics, Limits: limits})
 		if err != nil {
@@ -256,11 +240,7 @@ func (x *Index) loose() (shards int) {
 
 // The index grows in large steps, and gives back what it does not need at the end of a rebuild and with each sweep.
 func TestIndex_IsFittedOnceItHasGrown(t *testing.T) {
-	opts, adm := startKafka(t)
-	limits, err := EnsureTopics(t.Context(), adm, topics)
-	if err != nil {
-		t.Fatal(err)
-	}
+	opts, limits := startTopics(t)
 	w := openWriter(t, opts, limits)
 	const messages = 5000
 	grown := NewIndex("tenant", 2*messages)
