@@ -48,11 +48,14 @@ type costs struct {
 	RebuildRatio float64 `json:"rebuild_ratio"`
 
 	// Rates are of a machine that the simulator and Kafka share.
-	Rate     float64 `json:"msgs_per_second"`
-	SeenRate float64 `json:"seen_msgs_per_second"`
-	Peak     float64 `json:"peak_rss_mib"`
-	SeenPeak float64 `json:"seen_peak_rss_mib"`
-	Seconds  float64 `json:"seconds"`
+	Rate      float64 `json:"msgs_per_second"`
+	SeenRate  float64 `json:"seen_msgs_per_second"`
+	TenthRate float64 `json:"tenth_msgs_per_second"`
+	Peak      float64 `json:"peak_rss_mib"`
+	SeenPeak  float64 `json:"seen_peak_rss_mib"`
+	TenthPeak float64 `json:"tenth_peak_rss_mib"`
+	IdlePeak  float64 `json:"idle_peak_rss_mib"`
+	Seconds   float64 `json:"seconds"`
 }
 
 func measureCost(ctx context.Context, o options) (*costs, error) {
@@ -111,7 +114,7 @@ func measureCost(ctx context.Context, o options) (*costs, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.Tenth = tenth.each()
+	c.Tenth, c.TenthRate, c.TenthPeak = tenth.each(), tenth.rate(), tenth.peak
 
 	progress("produce floor")
 	if _, err := s.admin.CreateTopic(ctx, partitions, 1, nil, day.Copy); err != nil {
@@ -129,7 +132,7 @@ func measureCost(ctx context.Context, o options) (*costs, error) {
 	}
 
 	progress("idle users")
-	if c.Idle, err = s.idle(ctx); err != nil {
+	if c.Idle, c.IdlePeak, err = s.idle(ctx); err != nil {
 		return nil, err
 	}
 	c.NewRatio, c.SeenMore, c.RebuildRatio = c.New/(c.ReadFloor+c.ProduceFloor), c.Seen-c.ReadFloor, c.Rebuild/c.RebuildFloor
@@ -290,37 +293,37 @@ func (s *stage) records(ctx context.Context, topic string) (int, error) {
 	return len(seen), nil
 }
 
-// idle polls users who write nothing, each once a second, and tells the CPU time of a poll in microseconds.
-func (s *stage) idle(ctx context.Context) (float64, error) {
+// idle polls users who write nothing, each once a second, and tells the CPU time of a poll in microseconds and the peak memory in MiB.
+func (s *stage) idle(ctx context.Context) (each, peakMiB float64, err error) {
 	g, err := s.graph(ctx, s.users, 0, 0)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	l, err := s.connector(ctx, g.tenant, g.Users, "idle", "bench.idle", "SOURCE_POLL_INTERVAL="+idlePoll.String())
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	if err := pause(ctx, idleFor/3); err != nil { // everybody's first poll is over
-		return 0, err
+		return 0, 0, err
 	}
 	before, err := g.stats(ctx)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	cpu := usedBy(l.process.PID())
 	if err := pause(ctx, idleFor); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	after, err := g.stats(ctx)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	cpu = usedBy(l.process.PID()) - cpu
 	if after.Requests == before.Requests {
-		return 0, errors.New("idle users were not polled")
+		return 0, 0, errors.New("idle users were not polled")
 	}
-	_, _, err = l.end()
-	return float64(cpu.Microseconds()) / float64(after.Requests-before.Requests), err
+	_, peakMiB, err = l.end()
+	return float64(cpu.Microseconds()) / float64(after.Requests-before.Requests), peakMiB, err
 }
 
 func pause(ctx context.Context, d time.Duration) error {
@@ -346,7 +349,7 @@ func (c *costs) String() string {
 	fmt.Fprintf(&b, "  read         %7.2f µs a message\n", c.ReadFloor)
 	fmt.Fprintf(&b, "  produce      %7.2f µs a message\n", c.ProduceFloor)
 	fmt.Fprintf(&b, "  consume      %7.2f µs a record\n", c.RebuildFloor)
-	fmt.Fprintf(&b, "speed    new %.0f messages/s, seen before %.0f messages/s\n", c.Rate, c.SeenRate)
-	fmt.Fprintf(&b, "memory   new %.0f MiB at most, seen before %.0f MiB\n", c.Peak, c.SeenPeak)
+	fmt.Fprintf(&b, "speed    new %.0f messages/s, one in ten %.0f, seen before %.0f\n", c.Rate, c.TenthRate, c.SeenRate)
+	fmt.Fprintf(&b, "memory   new %.0f MiB at most, one in ten %.0f, seen before %.0f, idle %.0f\n", c.Peak, c.TenthPeak, c.SeenPeak, c.IdlePeak)
 	return b.String()
 }
