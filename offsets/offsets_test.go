@@ -9,7 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/teams-kafka/connector/internal/embedded"
+	"github.com/teams-kafka/connector/internal/instruments/embedded"
 )
 
 var full = Position{

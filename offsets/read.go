@@ -8,7 +8,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/teams-kafka/connector/internal/tail"
+	"github.com/teams-kafka/connector/internal/base/tail"
 )
 
 // Stored is what the offsets topic says of one tenant.

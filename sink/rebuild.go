@@ -7,7 +7,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/teams-kafka/connector/internal/tail"
+	"github.com/teams-kafka/connector/internal/base/tail"
 	"github.com/teams-kafka/connector/transform"
 )
 

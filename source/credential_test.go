@@ -23,7 +23,7 @@ import (
 
 	"software.sslmate.com/src/go-pkcs12"
 
-	"github.com/teams-kafka/connector/internal/graphsim"
+	"github.com/teams-kafka/connector/internal/instruments/graphsim"
 )
 
 // simulator starts a simulated tenant and returns it with the credentials that fit it but for their kind.

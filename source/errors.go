@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-//go:generate go run ../internal/errortable ../docs/errors.md
+//go:generate go run ../internal/generate/errortable ../docs/errors.md
 
 // Action is what follows from a failed request.
 type Action int
@@ -23,14 +23,14 @@ const (
 	Restart
 	// Shrink asks for smaller pages and reads the slice again.
 	Shrink
-	// Park leaves the user alone for growing pauses; the others go on (invariant 8).
-	Park
+	// Suspend leaves the user alone for growing pauses; the others go on (invariant 8).
+	Suspend
 	// StopTenant stops polling for the tenant and tries again slowly (invariant 8).
 	StopTenant
 )
 
 func (a Action) String() string {
-	return [...]string{"retry", "hold", "restart", "shrink", "park", "stop-tenant"}[a]
+	return [...]string{"retry", "hold", "restart", "shrink", "suspend", "stop-tenant"}[a]
 }
 
 // The reasons an operator is told, in readiness, metrics and log. Match them with errors.Is.
@@ -132,7 +132,7 @@ var rules = []rule{
 		seen: "Graph does not take the `$filter`, which is the same for every user", remedy: "check `GRAPH_FILTER` against the reference page of getAllMessages"},
 	{least: 400, most: 400, paged: true, action: Restart, reason: ErrStaleLink,
 		seen: "any other 400 for a page that a nextLink led to", remedy: noRemedy},
-	{least: 400, most: 400, action: Park, reason: ErrBadRequest,
+	{least: 400, most: 400, action: Suspend, reason: ErrBadRequest,
 		seen: "Graph does not take the request for this user", remedy: "look at the message and the request-id; an id that is none is the usual cause"},
 	{least: 401, most: 401, action: StopTenant, reason: ErrUnauthorized,
 		seen: "the token is refused, and a new one as well", remedy: "check the app registration and its credential"},
@@ -142,11 +142,11 @@ var rules = []rule{
 		seen: "the token lacks the role", remedy: "grant `Chat.Read.All` as an application permission, with admin consent"},
 	{least: 403, most: 403, contains: "no authorization information", action: StopTenant, reason: ErrUnauthorized,
 		seen: "the token has no role for Teams at all", remedy: sameRemedy},
-	{least: 403, most: 403, contains: "license", action: Park, reason: ErrUnlicensed,
+	{least: 403, most: 403, contains: "license", action: Suspend, reason: ErrUnlicensed,
 		seen: "the user has no licence", remedy: "assign one, or exclude the user (`SOURCE_EXCLUDE_USERS`)"},
-	{least: 403, most: 403, action: Park, reason: ErrDenied,
+	{least: 403, most: 403, action: Suspend, reason: ErrDenied,
 		seen: "access to this user is denied", remedy: "passes by itself in some reports; else exclude the user, or open a case with the request-id"},
-	{least: 404, most: 404, action: Park, reason: ErrUserGone,
+	{least: 404, most: 404, action: Suspend, reason: ErrUserGone,
 		seen: "the user is unknown or has no mailbox", remedy: "exclude the user, or correct its name in `SOURCE_USERS`"},
 	{least: 408, most: 408, action: Retry, reason: ErrUnavailable,
 		seen: "Graph gave up waiting", remedy: noRemedy},
@@ -162,9 +162,9 @@ var rules = []rule{
 		seen: "the service is unavailable and says for how long", remedy: noRemedy},
 	{least: 500, most: 599, action: Retry, reason: ErrUnavailable,
 		seen: "the service failed or is unavailable", remedy: noRemedy},
-	{least: 300, most: 399, action: Park, reason: ErrRefusedLink,
+	{least: 300, most: 399, action: Suspend, reason: ErrRefusedLink,
 		seen: "a redirect, which is not followed: the token goes to the configured root only", remedy: "check `GRAPH_ENDPOINT` and proxies in between"},
-	{least: 100, most: 499, action: Park, reason: ErrBadRequest,
+	{least: 100, most: 499, action: Suspend, reason: ErrBadRequest,
 		seen: "any other status", remedy: "look at the message and the request-id"},
 }
 
@@ -210,7 +210,7 @@ var faults = [...]rule{
 		seen: "200 with something that is no page: truncated JSON, or HTML from a proxy", remedy: "check proxies in between if it lasts"},
 	hugeBody: {action: Shrink, reason: ErrMalformed,
 		seen: "a body of more than 64 MiB", remedy: noRemedy},
-	foreignLink: {action: Park, reason: ErrRefusedLink,
+	foreignLink: {action: Suspend, reason: ErrRefusedLink,
 		seen: "a nextLink that leads away from `GRAPH_ENDPOINT`", remedy: "set `GRAPH_ENDPOINT` to the root that Graph itself uses"},
 	loopingLink: {action: Restart, reason: ErrLinkLoop,
 		seen: "a nextLink that leads to a page already read, or to no end", remedy: noRemedy},
@@ -220,7 +220,7 @@ var faults = [...]rule{
 		seen: "the login service refuses the credential; the text has its AADSTS code", remedy: "correct or renew the credential"},
 	roleMissing: {action: StopTenant, reason: ErrUnauthorized,
 		seen: "the token has no role that getAllMessages takes", remedy: "grant `Chat.Read.All` as an application permission, with admin consent"},
-	itemRefused: {action: Park, reason: ErrItemRefused,
+	itemRefused: {action: Suspend, reason: ErrItemRefused,
 		seen: "an item that fits neither the topic nor the dead letters; the position stays before it", remedy: "raise `max.message.bytes` of the dead-letter topic"},
 }
 

@@ -33,14 +33,14 @@ func TestErrors_EveryRow(t *testing.T) {
 		{400, nil, "Invalid $skip value", next, Restart, ErrStaleLink},
 		{400, nil, "Invalid $filter query.", first, StopTenant, ErrBadRequest},
 		{400, nil, "Bad Request", next, Restart, ErrStaleLink},
-		{400, nil, "Bad Request", first, Park, ErrBadRequest},
+		{400, nil, "Bad Request", first, Suspend, ErrBadRequest},
 		{401, nil, "", first, StopTenant, ErrUnauthorized},
 		{402, nil, "the tenant needs a valid license", first, StopTenant, ErrUnpaid},
 		{403, nil, "Missing role permissions on the request. API required one of 'Chat.Read.All'.", first, StopTenant, ErrUnauthorized},
 		{403, nil, "No authorization information present on the request.", first, StopTenant, ErrUnauthorized},
-		{403, nil, "Failed to get license information for the user.", first, Park, ErrUnlicensed},
-		{403, nil, "Forbidden", first, Park, ErrDenied},
-		{404, nil, "NotFound", first, Park, ErrUserGone},
+		{403, nil, "Failed to get license information for the user.", first, Suspend, ErrUnlicensed},
+		{403, nil, "Forbidden", first, Suspend, ErrDenied},
+		{404, nil, "NotFound", first, Suspend, ErrUserGone},
 		{408, nil, "", first, Retry, ErrUnavailable},
 		{410, nil, "", next, Restart, ErrStaleLink},
 		{412, nil, "not supported in delegated context", first, StopTenant, ErrUnauthorized},
@@ -50,8 +50,8 @@ func TestErrors_EveryRow(t *testing.T) {
 		{503, http.Header{"Retry-After": {"7"}}, "", first, Hold, ErrUnavailable},
 		{500, nil, "", first, Retry, ErrUnavailable}, {502, nil, "", first, Retry, ErrUnavailable},
 		{503, nil, "", first, Retry, ErrUnavailable}, {509, nil, "", first, Retry, ErrUnavailable},
-		{302, nil, "", first, Park, ErrRefusedLink},
-		{418, nil, "", first, Park, ErrBadRequest}, {204, nil, "", first, Park, ErrBadRequest},
+		{302, nil, "", first, Suspend, ErrRefusedLink},
+		{418, nil, "", first, Suspend, ErrBadRequest}, {204, nil, "", first, Suspend, ErrBadRequest},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			g := &graph{answer: func(int, *http.Request) (int, http.Header, string) {
@@ -113,7 +113,7 @@ func TestErrors_EveryFaultOfATransport(t *testing.T) {
 		"broken body":  {brokenOff{}, Retry, ErrMalformed},
 		"no page":      {strings.NewReader("<html>"), Retry, ErrMalformed},
 		"huge body":    {endless{}, Shrink, ErrMalformed},
-		"foreign link": {strings.NewReader(page("https://evil.test/")), Park, ErrRefusedLink},
+		"foreign link": {strings.NewReader(page("https://evil.test/")), Suspend, ErrRefusedLink},
 	} {
 		g := &graph{}
 		client := g.client()
@@ -126,7 +126,7 @@ func TestErrors_EveryFaultOfATransport(t *testing.T) {
 	}
 }
 
-func TestErrors_AnItemThatFitsNowhereParksItsUser(t *testing.T) {
+func TestErrors_AnItemThatFitsNowhereSuspendsItsUser(t *testing.T) {
 	g := &graph{answer: func(int, *http.Request) (int, http.Header, string) { return 200, nil, page("", `{"id":"1"}`) }}
 	synctest.Test(t, func(t *testing.T) {
 		p := NewPoller(PollerConfig{
@@ -139,8 +139,8 @@ func TestErrors_AnItemThatFitsNowhereParksItsUser(t *testing.T) {
 		go func() { ended <- p.Run(ctx) }()
 		<-time.After(30 * time.Second)
 		synctest.Wait()
-		if s := p.Status(); len(s.Parked) != 1 || !errors.Is(s.Parked[0].Reason, ErrItemRefused) || s.Parked[0].RetryAt.Before(time.Now()) {
-			t.Errorf("parked: %+v", s.Parked)
+		if s := p.Status(); len(s.Suspended) != 1 || !errors.Is(s.Suspended[0].Reason, ErrItemRefused) || s.Suspended[0].RetryAt.Before(time.Now()) {
+			t.Errorf("suspended: %+v", s.Suspended)
 		}
 		cancel()
 		<-ended

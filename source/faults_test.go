@@ -12,7 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/teams-kafka/connector/internal/graphsim"
+	"github.com/teams-kafka/connector/internal/instruments/graphsim"
 	"github.com/teams-kafka/connector/offsets"
 )
 
@@ -54,8 +54,8 @@ func TestPoller_ThroughEveryFaultNothingIsLostAndNoRequestIsEarly(t *testing.T) 
 				t.Errorf("no answer was %s: the test shows nothing of it", outcome)
 			}
 		}
-		if len(status.Parked) != 0 || status.Stopped != nil {
-			t.Errorf("at the end %+v are parked, stopped: %v", status.Parked, status.Stopped)
+		if len(status.Suspended) != 0 || status.Stopped != nil {
+			t.Errorf("at the end %+v are suspended, stopped: %v", status.Suspended, status.Stopped)
 		}
 		newest, bad := newestShown(t, tenant.sim)
 		for id := range tenant.identities(t) {

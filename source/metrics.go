@@ -54,7 +54,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		}, []string{"outcome"}),
 		users: f.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "teams_connector_users",
-			Help: "Users polled, by state (ok, history, parked).",
+			Help: "Users polled, by state (ok, history, suspended).",
 		}, []string{"state"}),
 		stopped: f.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "teams_connector_polling_stopped",

@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 
-	"github.com/teams-kafka/connector/internal/jsonscan"
+	"github.com/teams-kafka/connector/internal/base/jsonscan"
 )
 
 // Page is one response of a collection, cut into its items but not decoded.

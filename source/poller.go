@@ -16,9 +16,9 @@ import (
 
 // The pauses after a failure, in which a user waits in the queue and no goroutine sleeps.
 const (
-	retryFirst, retryLongest   = 500 * time.Millisecond, time.Minute
-	parkFirst, parkLongest     = time.Minute, 6 * time.Hour
-	tenantFirst, tenantLongest = 15 * time.Second, 15 * time.Minute
+	retryFirst, retryLongest     = 500 * time.Millisecond, time.Minute
+	suspendFirst, suspendLongest = time.Minute, 6 * time.Hour
+	tenantFirst, tenantLongest   = 15 * time.Second, 15 * time.Minute
 )
 
 // removedPause keeps a user waiting whose removal is on its way.
@@ -27,8 +27,8 @@ const removedPause = time.Minute
 // reportPerUser is what each user adds to the time between two looks at all of them.
 const reportPerUser = 100 * time.Microsecond
 
-// failuresToPark is after how many failures in a row, of whatever kind and with no new page between them, a user is called parked.
-const failuresToPark = 8
+// failuresToSuspend is after how many failures in a row, of whatever kind and with no new page between them, a user is called suspended.
+const failuresToSuspend = 8
 
 // Delivery is a page's worth of items of one user, or the end of a slice.
 type Delivery struct {
@@ -46,7 +46,7 @@ type Delivery struct {
 	Position *offsets.Position
 }
 
-// Refusal is the error of a Deliver that cannot take an item of one user. The user is parked and its
+// Refusal is the error of a Deliver that cannot take an item of one user. The user is suspended and its
 // position stays before the slice.
 type Refusal struct{ Err error }
 
@@ -67,7 +67,7 @@ type PollerConfig struct {
 	// InFlight bounds the slices that are read at the same time.
 	InFlight int
 	// Deliver takes what was read; it returns when the delivery is in the open transaction. It is
-	// called from many goroutines, for one user in order, with a context that ends with Run. A *Refusal parks the user; any other error
+	// called from many goroutines, for one user in order, with a context that ends with Run. A *Refusal suspends the user; any other error
 	// ends Run.
 	Deliver func(context.Context, Delivery) error
 	Log     *slog.Logger
@@ -264,7 +264,7 @@ func (p *Poller) horizon(now time.Time) int64 {
 // schedule puts a user into the queue.
 func (p *Poller) schedule(u *user) {
 	horizon := p.horizon(time.Now())
-	u.history = u.parked == nil && (u.pos.Window != nil && u.pos.Window.Done < horizon ||
+	u.history = u.suspended == nil && (u.pos.Window != nil && u.pos.Window.Done < horizon ||
 		len(u.pos.Marks) == 0 && u.pos.Start < horizon)
 	p.queue.put(u)
 }
@@ -311,10 +311,10 @@ func (p *Poller) succeeded(u *user) {
 
 // recovered forgets a user's failures.
 func (p *Poller) recovered(u *user) {
-	if u.parked != nil {
+	if u.suspended != nil {
 		p.cfg.Log.Info("user is polled again", "user", u.name)
 	}
-	u.parked, u.failures, u.pause = nil, 0, nil
+	u.suspended, u.failures, u.pause = nil, 0, nil
 }
 
 // failed decides what follows from a failure. The user waits in the queue; nobody else waits for it.
@@ -339,32 +339,32 @@ func (p *Poller) failed(u *user, e *Error) {
 		p.cfg.Metrics.refetched.Inc()
 		u.reading = nil
 		u.top = max(1, u.top/2)
-	case Park:
+	case Suspend:
 		u.reading = nil
 	}
 	if e.Action != Retry {
 		p.resumeTenant() // the answer concerned the user, so the tenant was let in
 	}
 	u.failures++
-	parked := e.Action == Park || u.failures >= failuresToPark
-	if u.pause == nil || parked && u.parked == nil {
+	suspended := e.Action == Suspend || u.failures >= failuresToSuspend
+	if u.pause == nil || suspended && u.suspended == nil {
 		first, longest := retryFirst, retryLongest
-		if e.Action == Park {
-			first, longest = parkFirst, parkLongest
+		if e.Action == Suspend {
+			first, longest = suspendFirst, suspendLongest
 		}
 		u.pause = backoff.NewExponentialBackOff(backoff.WithInitialInterval(first),
 			backoff.WithMaxInterval(longest), backoff.WithMaxElapsedTime(0))
 	}
 	pause := u.pause.NextBackOff()
 	u.due = now.Add(pause)
-	if parked {
-		if u.parked == nil {
-			p.cfg.Log.Warn("user is parked", "user", u.name, "error", e, "retry_in", pause.Round(time.Second))
+	if suspended {
+		if u.suspended == nil {
+			p.cfg.Log.Warn("user is suspended", "user", u.name, "error", e, "retry_in", pause.Round(time.Second))
 		}
-		if u.parked == nil {
-			u.parkedAt = now
+		if u.suspended == nil {
+			u.suspendedAt = now
 		}
-		u.parked = e
+		u.suspended = e
 	}
 }
 

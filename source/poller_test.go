@@ -60,8 +60,8 @@ func TestPoller_ANextLinkToAnotherHostIsRefusedBeforeTheTokenGoes(t *testing.T) 
 			if _, ok := d.position("good"); !ok {
 				t.Errorf("%s: the other user waited", link)
 			}
-			if s := p.Status(); len(s.Parked) != 1 || s.Stopped != nil {
-				t.Errorf("%s: status %+v, want one parked user", link, s)
+			if s := p.Status(); len(s.Suspended) != 1 || s.Stopped != nil {
+				t.Errorf("%s: status %+v, want one suspended user", link, s)
 			}
 		})
 	}
@@ -115,8 +115,8 @@ func TestPoller_ALinkThatRepeatsForEverMovesNothingAndDeliversAll(t *testing.T) 
 		if !strings.Contains(d.all("u"), `{"id":"1"}`) {
 			t.Error("what the pages held was not delivered")
 		}
-		if len(p.Status().Parked) != 1 {
-			t.Error("the user is not reported as parked")
+		if len(p.Status().Suspended) != 1 {
+			t.Error("the user is not reported as suspended")
 		}
 		if len(g.requests) > 100 {
 			t.Errorf("%d requests in ten minutes", len(g.requests))
@@ -202,7 +202,7 @@ func TestPoller_OneBadUserIsOneBadUser(t *testing.T) {
 			return 200, nil, emptyPage
 		}}
 		g.poll(t, []string{"bad", "a", "b"}, time.Minute, time.Hour, func(p *Poller, d *delivered) {
-			if s := p.Status(); len(s.Parked) != 1 || s.Stopped != nil {
+			if s := p.Status(); len(s.Suspended) != 1 || s.Stopped != nil {
 				t.Errorf("%d: status %+v", status, s)
 			}
 			polls := map[string]int{}
@@ -236,8 +236,8 @@ func TestPoller_ATenantErrorStopsAllAndIsProbedSlowly(t *testing.T) {
 		}
 		g.poll(t, []string{"a", "b", "c"}, time.Minute, 30*time.Minute, func(p *Poller, d *delivered) {
 			s := p.Status()
-			if s.Stopped == nil || len(s.Parked) != 0 {
-				t.Fatalf("%d: status %+v, want stopped and nobody parked", status, s)
+			if s.Stopped == nil || len(s.Suspended) != 0 {
+				t.Fatalf("%d: status %+v, want stopped and nobody suspended", status, s)
 			}
 			want := ErrUnauthorized
 			if status == 402 {
@@ -415,8 +415,8 @@ func TestPoller_FailuresWithPagesBetweenThemAreNotInARow(t *testing.T) {
 		return 200, nil, body
 	}}
 	g.poll(t, []string{"u"}, time.Hour, time.Minute, func(p *Poller, d *delivered) {
-		if len(p.Status().Parked) != 0 {
-			t.Error("the user is called parked while its pages come")
+		if len(p.Status().Suspended) != 0 {
+			t.Error("the user is called suspended while its pages come")
 		}
 		if _, ok := d.position("u"); !ok {
 			t.Errorf("100 pages with a failure behind every second were not read in a minute, but %d", len(g.requests))
@@ -479,7 +479,7 @@ func TestPoller_WhatTakesLongerThanItsLinksLiveIsAskedForInHalves(t *testing.T) 
 	}
 }
 
-// A page that is refused for good parks its user, also when more and more pages come to lie before it.
+// A page that is refused for good suspends its user, also when more and more pages come to lie before it.
 func TestPoller_PagesBeforeOneThatIsRefusedDoNotShortenThePause(t *testing.T) {
 	began := time.Now()
 	g := &graph{answer: func(n int, r *http.Request) (int, http.Header, string) {
@@ -493,8 +493,8 @@ func TestPoller_PagesBeforeOneThatIsRefusedDoNotShortenThePause(t *testing.T) {
 		return 403, nil, `{"error":{"code":"Forbidden","message":"Forbidden"}}`
 	}}
 	g.poll(t, []string{"u"}, time.Hour, 72*time.Hour, func(p *Poller, _ *delivered) {
-		if len(p.Status().Parked) != 1 {
-			t.Error("the user is not parked")
+		if len(p.Status().Suspended) != 1 {
+			t.Error("the user is not suspended")
 		}
 		refused := 0
 		for _, r := range g.requests {

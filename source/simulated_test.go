@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/teams-kafka/connector/internal/graphsim"
+	"github.com/teams-kafka/connector/internal/instruments/graphsim"
 	"github.com/teams-kafka/connector/offsets"
 )
 
@@ -99,7 +99,7 @@ func (s *simulated) run(t *testing.T, rate float64, interval, length time.Durati
 }
 
 // awkward is a tenant with every fault and every quirk of a page, but for slow bodies, which go by the real clock, and links
-// abroad, which park a user (tested on their own), and readings that end early, which nobody can tell from whole ones, so that
+// abroad, which suspend a user (tested on their own), and readings that end early, which nobody can tell from whole ones, so that
 // what only such readings hold is lost (a test of its own).
 func awkward(users int) graphsim.Config {
 	cfg := busy(users)

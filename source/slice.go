@@ -25,22 +25,22 @@ const linkLife = 5 * time.Minute
 
 // user is one user's place in the queue. While its slice is read it belongs to the reading goroutine.
 type user struct {
-	name     string
-	pos      offsets.Position
-	due      time.Time
-	history  bool
-	length   time.Duration // of the next slice
-	top      int           // page size asked for
-	reading  *slice        // a slice that broke off and can go on
-	began    time.Time     // the present window, by our clock; zero if another process began it
-	failures int           // in a row: no page has come that had not come before
-	furthest int           // pages that have come of the present slice, at the most
-	pause    backoff.BackOff
-	parked   *Error
-	parkedAt time.Time
-	gap      bool // the present window's gap is reported
-	gone     bool // removed; belongs to the dispatching goroutine
-	cancel   context.CancelFunc
+	name        string
+	pos         offsets.Position
+	due         time.Time
+	history     bool
+	length      time.Duration // of the next slice
+	top         int           // page size asked for
+	reading     *slice        // a slice that broke off and can go on
+	began       time.Time     // the present window, by our clock; zero if another process began it
+	failures    int           // in a row: no page has come that had not come before
+	furthest    int           // pages that have come of the present slice, at the most
+	pause       backoff.BackOff
+	suspended   *Error
+	suspendedAt time.Time
+	gap         bool // the present window's gap is reported
+	gone        bool // removed; belongs to the dispatching goroutine
+	cancel      context.CancelFunc
 }
 
 // reached is the first instant of the user's stream that has not been read yet.
@@ -154,14 +154,14 @@ func (p *Poller) readSlice(ctx, life context.Context, u *user) error {
 }
 
 // proceeded tells that a page of the present slice has come. What failed before the first page that had not come yet is no failure
-// in a row with what may fail after it. A user who was parked for a reason of its own, which may lie on a page further on, is no better
+// in a row with what may fail after it. A user who was suspended for a reason of its own, which may lie on a page further on, is no better
 // off before the slice ends.
 func (p *Poller) proceeded(u *user, pages int) {
 	if pages <= u.furthest {
 		return
 	}
 	u.furthest = pages
-	if u.parked == nil || u.parked.Action != Park {
+	if u.suspended == nil || u.suspended.Action != Suspend {
 		p.recovered(u)
 	}
 }

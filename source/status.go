@@ -14,8 +14,8 @@ type Status struct {
 	// HistoryBehind is the time that is still to be read of those, summed over the users, and HistoryLeft how long that
 	// takes at the pace of the last minute: 0 without history, less than 0 while the pace is not known.
 	HistoryBehind, HistoryLeft time.Duration
-	// Parked are the users left alone for a while, in the order of their names.
-	Parked []ParkedUser
+	// Suspended are the users left alone for a while, in the order of their names.
+	Suspended []SuspendedUser
 	// Oldest is the newest instant read of the user who is furthest behind, Newest that of the user
 	// who is ahead of all, in milliseconds; 0 without users.
 	Oldest, Newest int64
@@ -39,8 +39,8 @@ type Status struct {
 // AgeBounds are the bounds of Status.Ages.
 var AgeBounds = [...]time.Duration{time.Minute, 10 * time.Minute, time.Hour, 2 * time.Hour, 24 * time.Hour, 48 * time.Hour, 7 * 24 * time.Hour, Retention}
 
-// ParkedUser is a user who is left alone for a while.
-type ParkedUser struct {
+// SuspendedUser is a user who is left alone for a while.
+type SuspendedUser struct {
 	User      string
 	Reason    error  // one of the reasons of this package
 	Detail    string // the whole error
@@ -145,9 +145,9 @@ func (p *Poller) report(reading map[*user]standing) {
 		if u.history {
 			behind(u.reached())
 		}
-		if u.parked != nil {
-			s.Parked = append(s.Parked, ParkedUser{User: u.name, Reason: u.parked.Reason, Detail: u.parked.Error(),
-				RequestID: u.parked.RequestID, Since: u.parkedAt, RetryAt: u.due})
+		if u.suspended != nil {
+			s.Suspended = append(s.Suspended, SuspendedUser{User: u.name, Reason: u.suspended.Reason, Detail: u.suspended.Error(),
+				RequestID: u.suspended.RequestID, Since: u.suspendedAt, RetryAt: u.due})
 		}
 	})
 	for u, before := range reading {
@@ -159,7 +159,7 @@ func (p *Poller) report(reading map[*user]standing) {
 		}
 	}
 	s.HistoryLeft = p.pace.left(now, time.Duration(p.past.Swap(0))*time.Millisecond, s.HistoryBehind)
-	slices.SortFunc(s.Parked, func(a, b ParkedUser) int { return cmp.Compare(a.User, b.User) })
+	slices.SortFunc(s.Suspended, func(a, b SuspendedUser) int { return cmp.Compare(a.User, b.User) })
 	s.Held = p.cfg.Client.gate.Held()
 	s.Rate, s.RateAsked = p.cfg.Client.gate.Rate()
 	s.Items = p.items.Load()
@@ -173,9 +173,9 @@ func (p *Poller) report(reading map[*user]standing) {
 	p.mu.Unlock()
 
 	m := p.cfg.Metrics
-	m.users.WithLabelValues("parked").Set(float64(len(s.Parked)))
+	m.users.WithLabelValues("suspended").Set(float64(len(s.Suspended)))
 	m.users.WithLabelValues("history").Set(float64(s.History))
-	m.users.WithLabelValues("ok").Set(float64(s.Users - len(s.Parked) - s.History))
+	m.users.WithLabelValues("ok").Set(float64(s.Users - len(s.Suspended) - s.History))
 	m.stop(s.Stopped)
 	m.interval.Set(p.cfg.Ladder.Interval().Seconds())
 	m.rate.Set(s.Rate)

@@ -7,7 +7,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
-	"github.com/teams-kafka/connector/internal/jsonscan"
+	"github.com/teams-kafka/connector/internal/base/jsonscan"
 )
 
 // cursor reads the JSON text of one item from front to back. It exists because reading JSON is the

@@ -22,8 +22,8 @@ import (
 
 	"github.com/teams-kafka/connector/internal/config"
 	"github.com/teams-kafka/connector/internal/doctor"
-	"github.com/teams-kafka/connector/internal/embedded"
-	"github.com/teams-kafka/connector/internal/graphsim"
+	"github.com/teams-kafka/connector/internal/instruments/embedded"
+	"github.com/teams-kafka/connector/internal/instruments/graphsim"
 	"github.com/teams-kafka/connector/sink"
 	"github.com/teams-kafka/connector/transform"
 )
@@ -275,7 +275,7 @@ func TestDoctor_FindsWhatIsWrong(t *testing.T) {
 		"nothing can be written": {sound, func(t *testing.T, w *ward) { w.topic(t, "out", 1, "min.insync.replicas=2") },
 			"topic-output", doctor.Fail, "Nothing can be written", "min.insync.replicas=1", "", "topic-offsets"},
 		"dead letters take small records": {sound, func(t *testing.T, w *ward) { w.topic(t, "out.dlq", 1) },
-			"topic-dead-letters", doctor.Warn, "parks its user", "max.message.bytes=16777216", "", "topic-output"},
+			"topic-dead-letters", doctor.Warn, "suspends its user", "max.message.bytes=16777216", "", "topic-output"},
 		"dead letters are compacted": {sound, func(t *testing.T, w *ward) { w.topic(t, "out.dlq", 1, "cleanup.policy=compact") },
 			"topic-dead-letters", doctor.Fail, "overwrite each other", "cleanup.policy=delete", "", "topic-output"},
 		"offsets are deleted": {sound, func(t *testing.T, w *ward) { w.topic(t, "doc.offsets", 1, "cleanup.policy=delete") },

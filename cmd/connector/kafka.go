@@ -11,8 +11,8 @@ import (
 	"github.com/twmb/franz-go/pkg/sasl/plain"
 	"github.com/twmb/franz-go/pkg/sasl/scram"
 
+	tokens "github.com/teams-kafka/connector/internal/base/oauth"
 	"github.com/teams-kafka/connector/internal/config"
-	tokens "github.com/teams-kafka/connector/internal/oauth"
 	"github.com/teams-kafka/connector/sink"
 )
 

@@ -13,9 +13,9 @@ import (
 	"time"
 
 	"github.com/teams-kafka/connector/internal/config"
-	"github.com/teams-kafka/connector/internal/embedded"
-	"github.com/teams-kafka/connector/internal/graphsim"
-	"github.com/teams-kafka/connector/internal/judge"
+	"github.com/teams-kafka/connector/internal/instruments/embedded"
+	"github.com/teams-kafka/connector/internal/instruments/graphsim"
+	"github.com/teams-kafka/connector/internal/instruments/judge"
 )
 
 // TestMain lets the test binary be the connector: run again with this variable set, it is the real command line in

@@ -90,10 +90,10 @@ func TestProgress_SaysHowFarItHasCome(t *testing.T) {
 	}
 	now = now.Add(4 * time.Second)
 	state.Source.Items, state.Source.HistoryLeft = 300, 90*time.Minute
-	state.Source.Parked = []source.ParkedUser{{User: "u"}}
+	state.Source.Suspended = []source.SuspendedUser{{User: "u"}}
 	state.Source.Held = now.Add(7 * time.Second)
 	line = p.line(now, state)
-	if want := "7 users (1 parked) · 50 msg/s · furthest behind 2d2h · history of 3 users, about 1h30m left · Graph asks to wait 7s"; line != want {
+	if want := "7 users (1 suspended) · 50 msg/s · furthest behind 2d2h · history of 3 users, about 1h30m left · Graph asks to wait 7s"; line != want {
 		t.Errorf("got  %s\nwant %s", line, want)
 	}
 	state.Source = source.Status{Stopped: errors.New("no licence")}

@@ -79,8 +79,8 @@ func (p *progress) line(now time.Time, state worker.State) string {
 		p.rates[state.Tenant] = rate
 	}
 	parts := []string{fmt.Sprintf("%d users", s.Users)}
-	if n := len(s.Parked); n > 0 {
-		parts[0] += fmt.Sprintf(" (%d parked)", n)
+	if n := len(s.Suspended); n > 0 {
+		parts[0] += fmt.Sprintf(" (%d suspended)", n)
 	}
 	parts = append(parts, fmt.Sprintf("%.0f msg/s", rate.perSecond(now, s.Items)))
 	if s.Users > 0 {

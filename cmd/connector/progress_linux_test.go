@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/teams-kafka/connector/internal/graphsim"
+	"github.com/teams-kafka/connector/internal/instruments/graphsim"
 )
 
 // On a terminal, `connector run` shows how far history has come, below its log.

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/teams-kafka/connector/internal/config"
-	"github.com/teams-kafka/connector/internal/graphsim"
+	"github.com/teams-kafka/connector/internal/instruments/graphsim"
 )
 
 func TestRun_BadConfigurationIsRefusedAtOnceWithExitCode2(t *testing.T) {

@@ -46,14 +46,14 @@ func tenantStatus(now time.Time, state worker.State, counted tally, perSecond ta
 	src := state.Source
 	t := admin.Tenant{
 		ID: state.Tenant, Alias: state.Alias, Since: state.Since,
-		Users:     admin.Users{Polled: src.Users, History: src.History, Parked: len(src.Parked), Reasons: make(map[string]int)},
+		Users:     admin.Users{Polled: src.Users, History: src.History, Suspended: len(src.Suspended), Reasons: make(map[string]int)},
 		Freshness: admin.Freshness{Oldest: instant(src.Oldest), Newest: instant(src.Newest), Ages: []admin.Age{}},
 		Requests: admin.Requests{PerSecond: perSecond.requested(), Limit: src.Rate, Configured: src.RateAsked,
 			Outcomes: whole(counted.requests)},
-		Items:  admin.Items{PerSecond: perSecond.shown(), Written: perSecond.items["written"], Outcomes: whole(counted.items)},
-		Late:   admin.Late{Count: uint64(counted.late), Rungs: whole(counted.rungs)},
-		Index:  admin.Index{Entries: uint64(counted.entries), Evicted: uint64(counted.evicted), RebuildSeconds: counted.rebuild},
-		Parked: []admin.Parked{}, Gaps: []admin.Gap{},
+		Items:     admin.Items{PerSecond: perSecond.shown(), Written: perSecond.items["written"], Outcomes: whole(counted.items)},
+		Late:      admin.Late{Count: uint64(counted.late), Rungs: whole(counted.rungs)},
+		Index:     admin.Index{Entries: uint64(counted.entries), Evicted: uint64(counted.evicted), RebuildSeconds: counted.rebuild},
+		Suspended: []admin.Suspended{}, Gaps: []admin.Gap{},
 	}
 	t.State, t.Reason = stateOf(now, state)
 	switch {
@@ -77,10 +77,10 @@ func tenantStatus(now time.Time, state worker.State, counted tally, perSecond ta
 		}
 		t.Freshness.Ages = append(t.Freshness.Ages, age)
 	}
-	for i, p := range src.Parked {
+	for i, p := range src.Suspended {
 		t.Users.Reasons[p.Reason.Error()]++
-		if i < admin.MaxParked {
-			t.Parked = append(t.Parked, admin.Parked{User: p.User, Reason: p.Reason.Error(), Detail: p.Detail, RequestID: p.RequestID,
+		if i < admin.MaxSuspended {
+			t.Suspended = append(t.Suspended, admin.Suspended{User: p.User, Reason: p.Reason.Error(), Detail: p.Detail, RequestID: p.RequestID,
 				Since: p.Since, RetryAt: p.RetryAt})
 		}
 	}

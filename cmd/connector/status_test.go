@@ -11,7 +11,7 @@ import (
 
 	"github.com/teams-kafka/connector/internal/admin"
 	"github.com/teams-kafka/connector/internal/config"
-	"github.com/teams-kafka/connector/internal/graphsim"
+	"github.com/teams-kafka/connector/internal/instruments/graphsim"
 )
 
 // openStatus runs a connector against a simulator and returns a way to look at its status; both end with the test.
@@ -76,7 +76,7 @@ func TestStatus_SaysHowItGoes(t *testing.T) {
 	var s admin.Status
 	until(t, ctx, "everything is shown", func() bool {
 		s = look()
-		return len(s.Tenants) == 1 && len(s.Tenants[0].Parked) > 0 && s.Tenants[0].Items.PerSecond > 0 && s.Tenants[0].Late.Count > 0 &&
+		return len(s.Tenants) == 1 && len(s.Tenants[0].Suspended) > 0 && s.Tenants[0].Items.PerSecond > 0 && s.Tenants[0].Late.Count > 0 &&
 			s.Tenants[0].Items.Outcomes["dead-letter"] > 0 && len(s.Group.Members) > 0
 	})
 	tenant := s.Tenants[0]
@@ -86,12 +86,12 @@ func TestStatus_SaysHowItGoes(t *testing.T) {
 	if len(s.Group.Members) != 1 || !s.Group.Joined || !s.Group.Members[0].Self || !slices.Equal(s.Group.Members[0].Tenants, []string{sim.TenantID()}) {
 		t.Errorf("%+v", s.Group)
 	}
-	parked := tenant.Parked[0]
-	if tenant.ID != sim.TenantID() || tenant.State != admin.StatePolling || !slices.Contains(sim.Users(), parked.User) || parked.Reason != "access denied" ||
-		parked.RequestID == "" || !strings.Contains(parked.Detail, "403") || !parked.RetryAt.After(parked.Since) {
-		t.Errorf("%s %+v", tenant.State, parked)
+	suspended := tenant.Suspended[0]
+	if tenant.ID != sim.TenantID() || tenant.State != admin.StatePolling || !slices.Contains(sim.Users(), suspended.User) || suspended.Reason != "access denied" ||
+		suspended.RequestID == "" || !strings.Contains(suspended.Detail, "403") || !suspended.RetryAt.After(suspended.Since) {
+		t.Errorf("%s %+v", tenant.State, suspended)
 	}
-	if tenant.Users.Polled != 8 || tenant.Users.Parked != len(tenant.Parked) || tenant.Users.Reasons["access denied"] != tenant.Users.Parked {
+	if tenant.Users.Polled != 8 || tenant.Users.Suspended != len(tenant.Suspended) || tenant.Users.Reasons["access denied"] != tenant.Users.Suspended {
 		t.Errorf("%+v", tenant.Users)
 	}
 	sum := 0
@@ -107,7 +107,7 @@ func TestStatus_SaysHowItGoes(t *testing.T) {
 	if tenant.Items.Outcomes["written"] == 0 || tenant.Index.Entries == 0 || tenant.Late.MeanSeconds <= 0 || len(tenant.Late.Rungs) == 0 {
 		t.Errorf("%+v %+v %+v", tenant.Items, tenant.Index, tenant.Late)
 	}
-	if !slices.ContainsFunc(s.Recent, func(e admin.Event) bool { return e.Message == "user is parked" && e.Level == "WARN" }) {
+	if !slices.ContainsFunc(s.Recent, func(e admin.Event) bool { return e.Message == "user is suspended" && e.Level == "WARN" }) {
 		t.Errorf("%+v", s.Recent)
 	}
 }

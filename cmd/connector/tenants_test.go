@@ -15,8 +15,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/teams-kafka/connector/internal/config"
-	"github.com/teams-kafka/connector/internal/graphsim"
-	"github.com/teams-kafka/connector/internal/judge"
+	"github.com/teams-kafka/connector/internal/instruments/graphsim"
+	"github.com/teams-kafka/connector/internal/instruments/judge"
 	"github.com/teams-kafka/connector/sink"
 )
 

@@ -15,7 +15,7 @@ import (
 
 	"github.com/teams-kafka/connector/internal/audit"
 	"github.com/teams-kafka/connector/internal/config"
-	"github.com/teams-kafka/connector/internal/graphsim"
+	"github.com/teams-kafka/connector/internal/instruments/graphsim"
 )
 
 func verifyJSON(t *testing.T, args ...string) (audit.Report, ran) {

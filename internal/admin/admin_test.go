@@ -63,13 +63,13 @@ func TestHandler_ABrowserLoadsNothingFromElsewhere(t *testing.T) {
 // What is shown comes from Graph, Kafka and logs. It becomes text, and never a part of the page.
 func TestHandler_WhatIsShownIsText(t *testing.T) {
 	const evil = `</script><img src=x onerror=alert(1)>`
-	s := Status{Reasons: []string{evil}, Tenants: []Tenant{{Parked: []Parked{{User: evil, Detail: evil}}}}}
+	s := Status{Reasons: []string{evil}, Tenants: []Tenant{{Suspended: []Suspended{{User: evil, Detail: evil}}}}}
 	answer, body := get(t, served(false, s), "/status")
 	if answer.Header.Get("Content-Type") != "application/json" || strings.Contains(body, "<") {
 		t.Errorf("%s: %s", answer.Header.Get("Content-Type"), body)
 	}
 	var back Status
-	if err := json.Unmarshal([]byte(body), &back); err != nil || back.Tenants[0].Parked[0].User != evil {
+	if err := json.Unmarshal([]byte(body), &back); err != nil || back.Tenants[0].Suspended[0].User != evil {
 		t.Errorf("%v %+v", err, back)
 	}
 	_, script := get(t, served(false, s), "/page.js")

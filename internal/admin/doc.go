@@ -5,5 +5,5 @@
 // nothing it serves changes anything.
 //
 // It must not know where what it shows comes from. There is no login: whoever reaches the address sees which users are
-// parked. That is the network's affair (ADMIN_ADDRESS, a NetworkPolicy).
+// suspended. That is the network's affair (ADMIN_ADDRESS, a NetworkPolicy).
 package admin

@@ -62,25 +62,25 @@ type Tenant struct {
 	// Until is when a throttled tenant goes on.
 	Until *time.Time `json:"until"`
 
-	Users     Users     `json:"users"`
-	Freshness Freshness `json:"freshness"`
-	Requests  Requests  `json:"requests"`
-	Items     Items     `json:"items"`
-	Late      Late      `json:"late_arrivals"`
-	Index     Index     `json:"index"`
-	Parked    []Parked  `json:"parked"` // the first MaxParked of them
-	Gaps      []Gap     `json:"gaps"`   // the newest MaxGaps of them, the newest last
+	Users     Users       `json:"users"`
+	Freshness Freshness   `json:"freshness"`
+	Requests  Requests    `json:"requests"`
+	Items     Items       `json:"items"`
+	Late      Late        `json:"late_arrivals"`
+	Index     Index       `json:"index"`
+	Suspended []Suspended `json:"suspended"` // the first MaxSuspended of them
+	Gaps      []Gap       `json:"gaps"`      // the newest MaxGaps of them, the newest last
 }
 
-// How many parked users and gaps a status lists.
-const MaxParked, MaxGaps = 200, 50
+// How many suspended users and gaps a status lists.
+const MaxSuspended, MaxGaps = 200, 50
 
 // Users counts who is polled.
 type Users struct {
-	Polled  int `json:"polled"`
-	History int `json:"history"` // of them, who still read the past
-	Parked  int `json:"parked"`
-	// Reasons counts the parked by reason.
+	Polled    int `json:"polled"`
+	History   int `json:"history"` // of them, who still read the past
+	Suspended int `json:"suspended"`
+	// Reasons counts the suspended by reason.
 	Reasons map[string]int `json:"reasons"`
 	// HistoryLeft is how long reading the past still takes, in seconds; null while that is not known.
 	HistoryLeft *float64 `json:"history_left_seconds"`
@@ -132,8 +132,8 @@ type Index struct {
 	RebuildSeconds float64 `json:"rebuild_seconds"`
 }
 
-// Parked is a user who is left alone for a while.
-type Parked struct {
+// Suspended is a user who is left alone for a while.
+type Suspended struct {
 	User      string    `json:"user"`
 	Reason    string    `json:"reason"`
 	Detail    string    `json:"detail"`

@@ -258,7 +258,7 @@ func TestReadGraph_WhatDoesNotPassIsTheUsersOwnOrTheTenants(t *testing.T) {
 		failure    error
 		unreadable int
 	}{
-		"a user who is gone":        {&source.Error{Action: source.Park, Reason: source.ErrUserGone, Status: 404}, 1},
+		"a user who is gone":        {&source.Error{Action: source.Suspend, Reason: source.ErrUserGone, Status: 404}, 1},
 		"down for good":             {&source.Error{Action: source.Retry, Reason: source.ErrUnavailable}, 1},
 		"throttled for good":        {&source.Error{Action: source.Hold, Reason: source.ErrThrottled}, 1},
 		"links that never are good": {&source.Error{Action: source.Restart, Reason: source.ErrStaleLink}, 1},

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/teams-kafka/connector/internal/graphsim"
+	"github.com/teams-kafka/connector/internal/instruments/graphsim"
 	"github.com/teams-kafka/connector/source"
 )
 

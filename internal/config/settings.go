@@ -1,7 +1,7 @@
 package config
 
-//go:generate go run ./readme ../../README.md
-//go:generate go run ./chart ../../deploy/helm/teams-kafka-connector/values.schema.json
+//go:generate go run ../generate/readmevariables ../../README.md
+//go:generate go run ../generate/chartvalues ../../deploy/helm/teams-kafka-connector/values.schema.json
 
 import (
 	"reflect"

@@ -50,7 +50,7 @@ func (k *kafka) output(ctx context.Context) Finding {
 		switch {
 		case t.Retention >= 0 && t.Retention < k.cfg.Horizon:
 			return fmt.Sprintf("it keeps records for less than INDEX_HORIZON (%v): users who are read again from further back than that, because they are"+
-					" new, were parked or are rewound, can bring versions a second time", k.cfg.Horizon),
+					" new, were suspended or are rewound, can bring versions a second time", k.cfg.Horizon),
 				fmt.Sprintf("%s%s --add-config retention.ms=%d, or a shorter INDEX_HORIZON", alter, t.Name, k.cfg.Horizon.Milliseconds())
 		case t.MaxMessageBytes < usualRecordBytes:
 			return "what is larger than max.message.bytes goes to the dead letters",
@@ -63,7 +63,7 @@ func (k *kafka) output(ctx context.Context) Finding {
 func (k *kafka) deadLetters(ctx context.Context) Finding {
 	return k.topic(ctx, k.cfg.Topics.DeadLetters, func(t sink.Topic) (seen, remedy string) {
 		if t.MaxMessageBytes < usualLetterBytes {
-			return "a dead letter that is larger than max.message.bytes parks its user", fmt.Sprintf(
+			return "a dead letter that is larger than max.message.bytes suspends its user", fmt.Sprintf(
 				"kafka-configs.sh --bootstrap-server … --alter --entity-type topics --entity-name %s --add-config max.message.bytes=%d", t.Name, usualLetterBytes)
 		}
 		return "", ""

@@ -14,7 +14,7 @@ import (
 	"github.com/teams-kafka/connector/source"
 )
 
-//go:generate go run ../metrictable ../../docs/metrics.md
+//go:generate go run ../generate/metrictable ../../docs/metrics.md
 
 // The outcomes of an item.
 const (

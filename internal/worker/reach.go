@@ -29,15 +29,15 @@ type reach struct {
 // newReach is that of an index in which nothing stands.
 func newReach(now time.Time) reach { return reach{floor: now.UnixMilli(), stray: neverStrayed} }
 
-// oldest is the oldest instant that will still be asked for. Who is parked or not polled at all does not hold
+// oldest is the oldest instant that will still be asked for. Who is suspended or not polled at all does not hold
 // it: when such a user is read again, deliver reaches back. What came outside the window it was asked for
 // will come again.
 func (s *session) oldest(now time.Time) time.Time {
 	oldest := min(now.UnixMilli(), s.reach.stray)
 	idle := make(map[string]bool)
 	if s.poller != nil {
-		for _, parked := range s.poller.Status().Parked {
-			idle[parked.User] = true
+		for _, suspended := range s.poller.Status().Suspended {
+			idle[suspended.User] = true
 		}
 	}
 	for user, p := range s.positions {
@@ -75,7 +75,7 @@ func (s *session) sweep() {
 }
 
 // reachBack reads the topic again, from further back, before items are compared that are older than the
-// index reaches: those of a user who is new, came back, was parked or was rewound, and those that lie
+// index reaches: those of a user who is new, came back, was suspended or was rewound, and those that lie
 // outside the window they were asked for (invariant 2). The caller holds mu, so that nothing is admitted meanwhile.
 func (s *session) reachBack(ctx context.Context, items []item, d source.Delivery) error {
 	if len(items) == 0 {

@@ -9,7 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"github.com/teams-kafka/connector/internal/graphsim"
+	"github.com/teams-kafka/connector/internal/instruments/graphsim"
 )
 
 // Each answer that a broker may give instead of the right one, to each kind of request of a stream's life: joining, fencing, reading

@@ -15,7 +15,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/teams-kafka/connector/internal/config"
-	"github.com/teams-kafka/connector/internal/embedded"
+	"github.com/teams-kafka/connector/internal/instruments/embedded"
 	"github.com/teams-kafka/connector/offsets"
 	"github.com/teams-kafka/connector/schema"
 	"github.com/teams-kafka/connector/sink"
@@ -156,19 +156,19 @@ func TestSession_AUserReadFromFurtherBackThanTheIndexReachesIsComparedWithTheTop
 }
 
 func TestSession_WhatWasSweptIsFoundAgain(t *testing.T) {
-	cfg := configuration(t, "u", "parked")
+	cfg := configuration(t, "u", "suspended")
 	now := time.Now().Truncate(time.Millisecond)
 	old := message("1", now.Add(-30*time.Minute))
 	s := open(t, cfg)
 	s.take(t, "u", now.Add(-40*time.Minute), now, old)
 	s.current(t, "u", now)
-	s.current(t, "parked", now)
+	s.current(t, "suspended", now)
 	s.save(t)
 	s.sweep()
 	if s.index.Len() != 0 {
 		t.Fatal("nothing was swept, the test shows nothing")
 	}
-	s.take(t, "parked", now.Add(-time.Hour), now, old)
+	s.take(t, "suspended", now.Add(-time.Hour), now, old)
 	if cfg.count(outcomeWritten) != 1 || cfg.count(outcomeSeen) != 1 {
 		t.Errorf("%d written, %d seen, want 1 and 1", cfg.count(outcomeWritten), cfg.count(outcomeSeen))
 	}

@@ -14,8 +14,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/teams-kafka/connector/internal/embedded"
-	"github.com/teams-kafka/connector/internal/graphsim"
+	"github.com/teams-kafka/connector/internal/instruments/embedded"
+	"github.com/teams-kafka/connector/internal/instruments/graphsim"
 	"github.com/teams-kafka/connector/schema"
 	"github.com/teams-kafka/connector/sink"
 	"github.com/teams-kafka/connector/source"

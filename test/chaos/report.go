@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/teams-kafka/connector/internal/judge"
+	"github.com/teams-kafka/connector/internal/instruments/judge"
 )
 
 // report is what is left of a run.

@@ -23,9 +23,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"github.com/teams-kafka/connector/internal/embedded"
-	"github.com/teams-kafka/connector/internal/graphsim"
-	"github.com/teams-kafka/connector/internal/judge"
+	"github.com/teams-kafka/connector/internal/instruments/embedded"
+	"github.com/teams-kafka/connector/internal/instruments/graphsim"
+	"github.com/teams-kafka/connector/internal/instruments/judge"
 	"github.com/teams-kafka/connector/test/child"
 )
 

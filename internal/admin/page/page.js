@@ -84,7 +84,7 @@ function tenant(t, now) {
     ["requests to Graph", rate(t.requests.per_second) + " of " + number(Math.round(t.requests.limit)), t.requests.limit < t.requests.configured ? "odd" : ""],
     ["users", number(t.users.polled)],
     ["reading history", t.users.history ? number(t.users.history) + (t.users.history_left_seconds === null ? "" : ", " + span(t.users.history_left_seconds) + " left") : "0"],
-    ["parked", number(t.users.parked), t.users.parked ? "odd" : ""],
+    ["suspended", number(t.users.suspended), t.users.suspended ? "odd" : ""],
     ["written in all", number(o["written"])],
     ["seen before", number(o["seen"])],
     ["superseded", number(o["superseded"])],
@@ -97,10 +97,10 @@ function tenant(t, now) {
   if (bars) card.append(bars);
   const refused = counts(t.requests.outcomes).filter(([name]) => name !== "ok");
   if (refused.length) card.append(make("h3", {}, "Requests that failed"), table(["reason", "requests"], refused, {}));
-  if (t.parked.length) {
-    card.append(make("h3", {}, "Parked users" + (t.users.parked > t.parked.length ? ", the first " + t.parked.length : "")),
+  if (t.suspended.length) {
+    card.append(make("h3", {}, "Suspended users" + (t.users.suspended > t.suspended.length ? ", the first " + t.suspended.length : "")),
       table(["user", "reason", "what Graph said", "request-id", "since", "tried again"],
-        t.parked.map((p) => [p.user, p.reason, p.detail, p.request_id || "–", clock(p.since), clock(p.retry_at)])));
+        t.suspended.map((p) => [p.user, p.reason, p.detail, p.request_id || "–", clock(p.since), clock(p.retry_at)])));
   }
   if (t.gaps.length) {
     card.append(make("h3", {}, "Gaps: what was deleted in this time is no longer shown by Graph"),

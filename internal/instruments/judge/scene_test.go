@@ -17,8 +17,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sr"
 
-	"github.com/teams-kafka/connector/internal/embedded"
-	"github.com/teams-kafka/connector/internal/judge"
+	"github.com/teams-kafka/connector/internal/instruments/embedded"
+	"github.com/teams-kafka/connector/internal/instruments/judge"
 )
 
 const (

@@ -46,7 +46,7 @@ func TestDocumentation_IsCurrent(t *testing.T) {
 		if os.Getenv("UPDATE_DOCS") == "1" {
 			text = before + "<!-- " + name + " -->\n" + want + "<!-- end of " + name + " -->" + after
 		} else if current != want {
-			t.Errorf("the table of %s in docs/simulator.md is not current: run UPDATE_DOCS=1 go test ./internal/graphsim", name)
+			t.Errorf("the table of %s in docs/simulator.md is not current: run UPDATE_DOCS=1 go test ./internal/instruments/graphsim", name)
 		}
 	}
 	if text != string(data) {

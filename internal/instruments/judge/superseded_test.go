@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/teams-kafka/connector/internal/judge"
+	"github.com/teams-kafka/connector/internal/instruments/judge"
 )
 
 // Invariant 2: an absent version is superseded only if a newer one of the same message was shown before

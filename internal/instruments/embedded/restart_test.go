@@ -8,7 +8,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/teams-kafka/connector/internal/embedded"
+	"github.com/teams-kafka/connector/internal/instruments/embedded"
 )
 
 // portOf returns the port of a host:port address.

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/teams-kafka/connector/internal/judge"
+	"github.com/teams-kafka/connector/internal/instruments/judge"
 )
 
 // With records that carry the time of writing: no mark may be stored before all that its window showed stands in the topic

@@ -12,7 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"github.com/teams-kafka/connector/internal/embedded"
+	"github.com/teams-kafka/connector/internal/instruments/embedded"
 )
 
 // setting looks one setting up in a resource's description.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/sr"
 
-	"github.com/teams-kafka/connector/internal/embedded"
+	"github.com/teams-kafka/connector/internal/instruments/embedded"
 )
 
 func startRegistry(t *testing.T, options embedded.RegistryOptions) *embedded.Registry {

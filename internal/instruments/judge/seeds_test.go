@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/teams-kafka/connector/internal/graphsim"
+	"github.com/teams-kafka/connector/internal/instruments/graphsim"
 )
 
 // The ledger of a small and busy tenant can be read whatever its seed, and names what a client that asked everybody's feed was

@@ -7,7 +7,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/teams-kafka/connector/internal/embedded"
+	"github.com/teams-kafka/connector/internal/instruments/embedded"
 )
 
 // A spare worker takes a tenant over when its owner dies without a word. The group must allow session

@@ -11,7 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/teams-kafka/connector/internal/judge"
+	"github.com/teams-kafka/connector/internal/instruments/judge"
 )
 
 // A scene in which everything is as it should be, with each kind of outcome once.

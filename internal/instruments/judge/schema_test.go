@@ -15,7 +15,7 @@ import (
 // The judge knows nothing of the connector's schema but a few fields' names; they must be there, of the
 // kinds it takes. Only the schema's text is read, none of its code.
 func TestRun_ReadsTheConnectorsSchema(t *testing.T) {
-	text, err := os.ReadFile("../../schema/chat_message.avsc")
+	text, err := os.ReadFile("../../../schema/chat_message.avsc")
 	if errors.Is(err, fs.ErrNotExist) {
 		t.Skip("the connector's schema is not there")
 	}
