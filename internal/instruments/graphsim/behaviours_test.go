@@ -29,7 +29,7 @@ func TestDocumentation_IsCurrent(t *testing.T) {
 		}
 		fmt.Fprintf(&behaviours, "| `%s` | %g | %s%s |\n", b.Name, b.Default, b.Summary, fixed)
 	}
-	page := filepath.Join("..", "..", "docs", "simulator.md")
+	page := filepath.Join("..", "..", "..", "docs", "simulator.md")
 	data, err := os.ReadFile(page)
 	if err != nil {
 		t.Fatal(err)
@@ -58,7 +58,7 @@ func TestDocumentation_IsCurrent(t *testing.T) {
 
 // TestDocumentation_NamesEveryMember holds docs/simulator.md to what is sent to and got from /_sim/.
 func TestDocumentation_NamesEveryMember(t *testing.T) {
-	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "simulator.md"))
+	page, err := os.ReadFile(filepath.Join("..", "..", "..", "docs", "simulator.md"))
 	if err != nil {
 		t.Fatal(err)
 	}

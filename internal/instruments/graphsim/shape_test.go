@@ -101,7 +101,7 @@ func referenceShape() []string {
 // published reads one of the published examples, which lie beside the repository; without them the test is skipped.
 func published(t *testing.T, name string) []byte {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join("..", "..", "..", "shared", "graph", "examples", name))
+	data, err := os.ReadFile(filepath.Join("..", "..", "..", "..", "shared", "graph", "examples", name))
 	if errors.Is(err, fs.ErrNotExist) {
 		t.Skip("the published examples are not here")
 	}
