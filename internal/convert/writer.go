@@ -1,4 +1,4 @@
-package main
+package convert
 
 import (
 	"encoding/hex"
@@ -13,17 +13,17 @@ import (
 	"github.com/teams-kafka/connector/transform"
 )
 
-// confluentHeader is the length of what stands before the Avro bytes in Confluent's framing.
+// confluentHeader is the number of bytes before the Avro bytes in Confluent's framing.
 const confluentHeader = 5
 
-// recordWriter writes records, each given as the value a Kafka record would have, in Confluent's framing.
+// recordWriter writes records. Each record is the value of a Kafka record in Confluent's framing.
 type recordWriter interface {
 	write(framed []byte) error
-	// close writes what is still to be written.
+	// close writes the rest of the output.
 	close() error
 }
 
-// newRecordWriter returns the writer of a format, or nil if there is no such format.
+// newRecordWriter returns the writer for a format, or [ErrOption] for an unknown format.
 func newRecordWriter(format string, out io.Writer) (recordWriter, error) {
 	// An independent library decodes what the encoder wrote.
 	decoder, err := avro.Parse(schema.Text())
@@ -44,7 +44,7 @@ func newRecordWriter(format string, out io.Writer) (recordWriter, error) {
 	case "confluent":
 		return hexWriter{out}, nil
 	}
-	return nil, nil
+	return nil, fmt.Errorf("%w: the format must be json, graph, avro or confluent, not %q", ErrOption, format)
 }
 
 // lineWriter decodes the Avro bytes and writes a line of JSON.
@@ -73,8 +73,8 @@ func (w *lineWriter) write(framed []byte) error {
 
 func (w *lineWriter) close() error { return nil }
 
-// recordJSON is the record in JSON, as its schema names the fields. The members are sorted, because the
-// entries of a map have no order of their own.
+// recordJSON returns the record as JSON with the schema's field names. It sorts the members because
+// the entries of a map come in random order.
 func recordJSON(decoder *avro.Schema, m *schema.ChatMessage) ([]byte, error) {
 	text, err := decoder.EncodeJSON(m)
 	if err != nil {
