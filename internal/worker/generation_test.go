@@ -50,11 +50,11 @@ func TestSession_APositionThatRestsOnAnUncommittedCopyDiesWithIt(t *testing.T) {
 			if cfg.count(outcomeWritten) != 1 || cfg.count(outcomeSeen) != 2 {
 				t.Fatalf("%d written, %d seen: the copies were not left out, the test shows nothing", cfg.count(outcomeWritten), cfg.count(outcomeSeen))
 			}
-			s.writer.Close()
+			s.transaction.writer.Close()
 
 			next := open(t, cfg)
 			for _, user := range []string{"before", "after"} {
-				if p := next.positions[user]; len(p.Marks) != 0 {
+				if p := next.roster.positions[user]; len(p.Marks) != 0 {
 					t.Errorf("the position of %s passed an item that is nowhere: %+v", user, p)
 				}
 			}

@@ -88,7 +88,7 @@ func TestSession_IdempotentRecordsOfAForgottenProducerAreLookedUp(t *testing.T) 
 	if err == nil {
 		t.Error("the commit succeeded, although nobody knows how often the record is there")
 	}
-	s.writer.Close()
+	s.transaction.writer.Close()
 
 	next := open(t, cfg)
 	next.take(t, "u", now.Add(-time.Minute), now.Add(time.Minute), message("1", now))

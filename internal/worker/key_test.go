@@ -34,17 +34,17 @@ func TestSession_APositionUnderTheFormerKeyIsReadAndCleared(t *testing.T) {
 	now := time.Now().Truncate(time.Millisecond)
 	for start := range 3 {
 		s := open(t, cfg)
-		if len(s.positions) != len(users) {
-			t.Fatalf("start %d: %d positions, want %d", start, len(s.positions), len(users))
+		if len(s.roster.positions) != len(users) {
+			t.Fatalf("start %d: %d positions, want %d", start, len(s.roster.positions), len(users))
 		}
 		for i, user := range users {
-			if p := s.positions[user]; start == 0 && p.Start != int64(1000+i) || start > 0 && len(p.Marks) == 0 {
+			if p := s.roster.positions[user]; start == 0 && p.Start != int64(1000+i) || start > 0 && len(p.Marks) == 0 {
 				t.Errorf("start %d: the position of %s is %+v", start, user, p)
 			}
 			s.current(t, user, now)
 		}
 		s.save(t)
-		s.writer.Close()
+		s.transaction.writer.Close()
 	}
 	stored, err := offsets.Read(t.Context(), cfg.Writer.Client, cfg.Writer.Topics.Offsets, cfg.Name, cfg.Tenant, cfg.RebuildTimeout)
 	if err != nil {

@@ -150,7 +150,20 @@ func KafkaHook(reg prometheus.Registerer, client, tenant string) func() kgo.Hook
 	}
 }
 
-func (m *Metrics) item(outcome string) { m.items[outcome].Inc() }
+// taken records what became of an item.
+func (m *Metrics) taken(outcome string, l source.Ladder, it *item, d source.Delivery) {
+	m.items[outcome].Inc()
+	if outcome == outcomeExcluded || it.err != nil {
+		return
+	}
+	t := it.identity.Version.Time
+	if t < d.From || t >= d.To {
+		m.outside.Inc()
+	}
+	if outcome == outcomeWritten {
+		m.late(l, t, d.ReadBefore)
+	}
+}
 
 // late records by what a version was caught: its time and the instant up to which its user had been read
 // before, in milliseconds, 0 in the first window, where nothing is late.

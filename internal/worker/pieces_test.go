@@ -11,14 +11,13 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/teams-kafka/connector/schema"
-	"github.com/teams-kafka/connector/transform"
 )
 
 // What one record is made of is never touched by those that follow, whatever is done with it.
 func TestSession_RecordsShareNothingButUnusedMemory(t *testing.T) {
 	cfg := Config{Tenant: "tenant", Encoder: schema.NewSingleObjectEncoder()}
 	cfg.Writer.Topics.Output = "out"
-	s := &session{cfg: cfg, headers: transform.NewHeaders(cfg.Tenant, cfg.Encoder.ContentType())}
+	a := newAdmission(cfg, nil)
 	text := func(r *kgo.Record) string {
 		headers := ""
 		for _, h := range r.Headers {
@@ -39,16 +38,15 @@ func TestSession_RecordsShareNothingButUnusedMemory(t *testing.T) {
 		}
 		raw := bytes.Replace(message(fmt.Sprint(n), time.UnixMilli(1621973534864+int64(n))), []byte(`"body":{`),
 			[]byte(`"subject":"`+strings.Repeat(string(rune('a'+n%26)), length)+`","body":{`), 1)
-		it := identify(raw)
+		it := identify([][]byte{raw})[0]
 		if it.err != nil {
 			t.Fatal(it.err)
 		}
-		r, err := s.record(&it)
+		r, err := a.record(&it)
 		if err != nil {
 			t.Fatal(err)
 		}
-		alone := &session{cfg: cfg, headers: s.headers}
-		w, err := alone.record(&it)
+		w, err := newAdmission(cfg, nil).record(&it)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -65,7 +63,7 @@ func TestSession_RecordsShareNothingButUnusedMemory(t *testing.T) {
 			t.Errorf("record %d is not what it was", n)
 		}
 	}
-	if cap(s.pieces.text) > pieceBytes {
-		t.Errorf("a piece of %d bytes is kept for the next record", cap(s.pieces.text))
+	if cap(a.pieces.text) > pieceBytes {
+		t.Errorf("a piece of %d bytes is kept for the next record", cap(a.pieces.text))
 	}
 }

@@ -40,8 +40,8 @@ func (s *session) oldest(now time.Time) time.Time {
 			idle[suspended.User] = true
 		}
 	}
-	for user, p := range s.positions {
-		if !s.resting[user] && !idle[user] {
+	for user, p := range s.roster.positions {
+		if s.roster.polls(user) && !idle[user] {
 			oldest = min(oldest, s.cfg.Ladder.Oldest(p))
 		}
 	}
@@ -61,6 +61,26 @@ func (s *session) bounded(now, back time.Time) time.Time {
 	return back
 }
 
+// rebuild reads the topic back into the empty index.
+func (s *session) rebuild(ctx context.Context, now time.Time) error {
+	index := s.admission.index
+	since := s.horizon(now)
+	s.reach.floor = since.UnixMilli()
+	rebuilt, err := sink.Rebuild(ctx, s.cfg.Writer.Client, s.cfg.Writer.Topics, index, since, s.cfg.RebuildTimeout)
+	s.cfg.Metrics.rebuild(rebuilt, index, err)
+	if err != nil {
+		return err
+	}
+	if back := s.oldest(now); back.Before(now.Add(-s.cfg.IndexHorizon)) {
+		s.log.Warn("users are read from further back than INDEX_HORIZON; what is older can be written again after each start",
+			"oldest", back.UTC(), "index_horizon", s.cfg.IndexHorizon)
+	}
+	s.log.Info("index is rebuilt from the topic", "records", rebuilt.Records, "foreign", rebuilt.Foreign,
+		"messages", index.Len(), "since", since.UTC(), "seconds", rebuilt.Seconds,
+		"positions", len(s.roster.positions))
+	return nil
+}
+
 // sweep forgets what will not be asked for any more. IndexHorizon bounds what is read from the topic and not what
 // this process has written itself, which IndexMaxEntries does: a history that is longer is read by each member
 // of a chat and twice, and would be written as often.
@@ -69,9 +89,9 @@ func (s *session) sweep() {
 	defer s.mu.Unlock()
 	now := time.Now()
 	oldest := s.oldest(now)
-	s.index.Sweep(oldest.UnixMilli())
+	s.admission.index.Sweep(oldest.UnixMilli())
 	s.reach.floor = max(s.reach.floor, s.bounded(now, oldest).UnixMilli())
-	s.cfg.Metrics.index(s.index)
+	s.cfg.Metrics.index(s.admission.index)
 }
 
 // reachBack reads the topic again, from further back, before items are compared that are older than the
@@ -99,12 +119,12 @@ func (s *session) reachBack(ctx context.Context, items []item, d source.Delivery
 	if err := s.commit(finish); err != nil {
 		return err
 	}
-	rebuilt, err := sink.Rebuild(ctx, s.cfg.Writer.Client, s.cfg.Writer.Topics, s.index, since, s.cfg.RebuildTimeout)
-	s.cfg.Metrics.rebuild(rebuilt, s.index, err)
+	rebuilt, err := sink.Rebuild(ctx, s.cfg.Writer.Client, s.cfg.Writer.Topics, s.admission.index, since, s.cfg.RebuildTimeout)
+	s.cfg.Metrics.rebuild(rebuilt, s.admission.index, err)
 	if err != nil {
 		return err
 	}
-	s.log.Info("index reaches further back", "records", rebuilt.Records, "messages", s.index.Len(),
+	s.log.Info("index reaches further back", "records", rebuilt.Records, "messages", s.admission.index.Len(),
 		"since", since.UTC(), "before", time.UnixMilli(s.reach.floor).UTC(), "seconds", rebuilt.Seconds)
 	s.reach.floor = since.UnixMilli()
 	return nil

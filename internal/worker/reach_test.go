@@ -34,7 +34,7 @@ func TestSession_ACopyThatIsMillisecondsYoungerThanASweptVersionIsKnown(t *testi
 // horizonOf is the first instant that the only user's next window asks for.
 func (s *session) horizonOf(now time.Time) time.Time {
 	oldest := now.UnixMilli()
-	for _, p := range s.positions {
+	for _, p := range s.roster.positions {
 		oldest = min(oldest, s.cfg.Ladder.Oldest(p))
 	}
 	return time.UnixMilli(oldest)
@@ -64,9 +64,9 @@ func TestSession_AHistoryLongerThanTheIndexReachesIsWrittenOnce(t *testing.T) {
 	cfg := configuration(t, "u", "v")
 	now := time.Now().Truncate(time.Millisecond)
 	s := open(t, cfg)
-	for user, p := range s.positions {
+	for user, p := range s.roster.positions {
 		p.Start = now.Add(-3 * cfg.IndexHorizon).UnixMilli()
-		s.positions[user] = p
+		s.roster.positions[user] = p
 	}
 	from := now.Add(-3 * cfg.IndexHorizon)
 	s.take(t, "u", from, now, message("1", now.Add(-2*cfg.IndexHorizon)))
@@ -79,7 +79,7 @@ func TestSession_AHistoryLongerThanTheIndexReachesIsWrittenOnce(t *testing.T) {
 	s.current(t, "u", now)
 	s.current(t, "v", now)
 	s.sweep()
-	if s.index.Len() != 0 {
-		t.Errorf("%d messages stay in the index although no window asks for them any more", s.index.Len())
+	if s.admission.index.Len() != 0 {
+		t.Errorf("%d messages stay in the index although no window asks for them any more", s.admission.index.Len())
 	}
 }

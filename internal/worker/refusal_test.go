@@ -41,13 +41,13 @@ func TestSession_WhatFitsNowhereKeepsItsUserWhereItIs(t *testing.T) {
 	}
 	s.finish(t, "other", now, message("1", now), message("3", now))
 	s.save(t)
-	s.writer.Close()
+	s.transaction.writer.Close()
 
 	next := open(t, cfg)
-	if marks := next.positions["u"].Marks; len(marks) != 0 {
+	if marks := next.roster.positions["u"].Marks; len(marks) != 0 {
 		t.Errorf("the position has passed what is nowhere: %+v", marks)
 	}
-	if marks := next.positions["other"].Marks; len(marks) != 1 {
+	if marks := next.roster.positions["other"].Marks; len(marks) != 1 {
 		t.Errorf("the other user's marks are %+v", marks)
 	}
 	if cfg.count(outcomeWritten) != 2 || cfg.count(outcomeSeen) != 1 {

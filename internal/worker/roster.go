@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"log/slog"
 	"time"
 
 	"github.com/cenkalti/backoff/v4"
@@ -25,12 +26,54 @@ const (
 // Pauses between discoveries that fail.
 const discoveryFirst, discoveryLongest = 5 * time.Second, 5 * time.Minute
 
+// roster knows the users of the tenant: where each one's stream stands, and who is polled. It is not
+// safe for concurrent use.
+type roster struct {
+	cfg         Config
+	log         *slog.Logger
+	poller      *source.Poller // nil until polling begins
+	transaction *transaction   // takes the positions that change
+
+	positions  map[string]offsets.Position // of all users that have one
+	resting    map[string]bool             // those of them who are not polled
+	discovered bool                        // a discovery has succeeded
+	doubted    int                         // discoveries in a row that were not believed
+}
+
+func newRoster(cfg Config, log *slog.Logger, positions map[string]offsets.Position, t *transaction) *roster {
+	r := &roster{cfg: cfg, log: log, transaction: t, positions: positions, resting: make(map[string]bool)}
+	for user, p := range positions {
+		if p.Removed != 0 && r.drained(p) {
+			r.resting[user] = true
+		}
+	}
+	return r
+}
+
+// polls reports whether a user is polled.
+func (r *roster) polls(user string) bool {
+	_, known := r.positions[user]
+	return known && !r.resting[user]
+}
+
+// advance moves a user to the position that its stream was read up to.
+func (r *roster) advance(user string, next offsets.Position) {
+	next.Listed, next.Removed = r.positions[user].Listed, r.positions[user].Removed
+	r.set(user, next)
+}
+
+// set moves a user to a position that the next commit stores.
+func (r *roster) set(user string, p offsets.Position) {
+	r.positions[user] = p
+	r.transaction.position(user, p)
+}
+
 // discoverLoop looks for users until the context ends.
 func (s *session) discoverLoop(ctx context.Context) error {
 	pause := backoff.NewExponentialBackOff(backoff.WithInitialInterval(discoveryFirst),
 		backoff.WithMaxInterval(discoveryLongest), backoff.WithMaxElapsedTime(0))
 	wait := s.cfg.UsersRefresh
-	if !s.discovered {
+	if !s.roster.discovered {
 		wait = pause.NextBackOff()
 	}
 	timer := time.NewTimer(wait)
@@ -64,17 +107,56 @@ func (s *session) discover(ctx context.Context) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.enrol(found, began)
+	s.roster.enrol(found, began)
 	return nil
 }
 
-// enrol takes the outcome of a discovery that began at now: who is new is polled, who is missing drains,
-// who is excluded is left alone at once. The caller holds mu.
-func (s *session) enrol(found source.Found, now time.Time) {
-	var listed, missing int
-	previous := int64(0) // the newest discovery before this one
-	for user, p := range s.positions {
+// enrol takes the outcome of a discovery that began at now: new users are polled, missing users drain,
+// excluded users are left alone at once.
+func (r *roster) enrol(found source.Found, now time.Time) {
+	previous := int64(0) // when the newest discovery before this one began
+	for _, p := range r.positions {
 		previous = max(previous, p.Listed)
+	}
+	r.doubt(found)
+	r.discovered = true
+
+	var added, removed, excluded, forgotten int
+	for user := range found.Users {
+		if r.found(user, now, previous) {
+			added++
+		}
+	}
+	for user, p := range r.positions {
+		if found.Users[user] {
+			continue
+		}
+		if p.Removed == 0 {
+			p.Removed = now.UnixMilli()
+			r.set(user, p)
+			removed++
+		}
+		switch {
+		case now.Sub(time.UnixMilli(p.Removed)) > r.cfg.UsersRetention:
+			r.forget(user)
+			forgotten++
+		case found.Excluded[user]:
+			excluded++
+			r.rest(user)
+		case r.drained(p):
+			r.rest(user)
+		default:
+			r.poll(user, p)
+		}
+	}
+	r.log.Info("users discovered", "found", len(found.Users), "new", added, "removed", removed, "excluded", excluded,
+		"forgotten", forgotten, "polled", len(r.positions)-len(r.resting))
+}
+
+// doubt adds the missing users to what was found if a listing is implausibly short.
+func (r *roster) doubt(found source.Found) {
+	var listed, missing int
+	for user, p := range r.positions {
 		if p.Removed == 0 && !found.Excluded[user] {
 			listed++
 			if !found.Users[user] {
@@ -83,101 +165,80 @@ func (s *session) enrol(found source.Found, now time.Time) {
 		}
 	}
 	// A list that somebody wrote is believed as it is.
-	if s.cfg.Directory.Asks() && float64(listed-missing) < plausiblePart*float64(listed) && s.doubted+1 < believedAfter {
-		s.doubted++
-		s.cfg.SourceMetrics.Discovered("doubted")
-		s.log.Warn("far fewer users were discovered than before; those missing stay polled until the next discoveries agree",
-			"found", len(found.Users), "missing", missing, "before", listed, "doubted", s.doubted, "believed_after", believedAfter)
-		for user, p := range s.positions {
-			if p.Removed == 0 && !found.Excluded[user] {
-				found.Users[user] = true
-			}
-		}
-	} else {
-		s.doubted = 0
-		s.cfg.SourceMetrics.Discovered("ok")
+	plausible := !r.cfg.Directory.Asks() || float64(listed-missing) >= plausiblePart*float64(listed)
+	if plausible || r.doubted+1 >= believedAfter {
+		r.doubted = 0
+		r.cfg.SourceMetrics.Discovered("ok")
+		return
 	}
-	s.discovered = true
-
-	var added, removed, excluded, forgotten int
-	for user := range found.Users {
-		p, known := s.positions[user]
-		switch {
-		case !known:
-			// Since when the user is there is not known, but the previous discovery did not list it.
-			p = offsets.Position{Start: s.cfg.Start.Resolve(now)}
-			if previous > 0 {
-				p.Start = min(p.Start, previous)
-			}
-			added++
-		case p.Removed != 0:
-			added++
-		}
-		// Written at once where it says something new, so that a relative start stays where it was
-		// if the process dies before the first slice is done.
-		news := !known || p.Removed != 0
-		p.Listed, p.Removed = now.UnixMilli(), 0
-		s.positions[user] = p
-		if news {
-			s.dirty[user] = p
-		}
-		s.poll(user, p)
-	}
-	for user, p := range s.positions {
-		if found.Users[user] {
-			continue
-		}
-		if p.Removed == 0 {
-			p.Removed = now.UnixMilli()
-			s.positions[user], s.dirty[user] = p, p
-			removed++
-		}
-		switch {
-		case now.Sub(time.UnixMilli(p.Removed)) > s.cfg.UsersRetention:
-			s.rest(user)
-			delete(s.positions, user)
-			delete(s.dirty, user)
-			s.forgotten = append(s.forgotten, user)
-			forgotten++
-		case found.Excluded[user]:
-			excluded++
-			s.rest(user)
-		case s.drained(p):
-			s.rest(user)
-		default:
-			s.poll(user, p)
+	r.doubted++
+	r.cfg.SourceMetrics.Discovered("doubted")
+	r.log.Warn("far fewer users were discovered than before; those missing stay polled until the next discoveries agree",
+		"found", len(found.Users), "missing", missing, "before", listed, "doubted", r.doubted, "believed_after", believedAfter)
+	for user, p := range r.positions {
+		if p.Removed == 0 && !found.Excluded[user] {
+			found.Users[user] = true
 		}
 	}
-	s.log.Info("users discovered", "found", len(found.Users), "new", added, "removed", removed, "excluded", excluded,
-		"forgotten", forgotten, "polled", len(s.positions)-len(s.resting))
 }
 
-// drained tells whether a removed user's stream has been read to its end.
-func (s *session) drained(p offsets.Position) bool {
-	mark, read := p.Mark(s.cfg.Ladder.Shortest())
+// found takes a user that a discovery found, and reports whether the previous one had not.
+func (r *roster) found(user string, now time.Time, previous int64) (added bool) {
+	p, known := r.positions[user]
+	if !known {
+		// It is not known since when the user exists, but the previous discovery did not list it.
+		p = offsets.Position{Start: r.cfg.Start.Resolve(now)}
+		if previous > 0 {
+			p.Start = min(p.Start, previous)
+		}
+	}
+	added = !known || p.Removed != 0
+	p.Listed, p.Removed = now.UnixMilli(), 0
+	r.positions[user] = p
+	if added {
+		// Stored at once, so that a relative start stays where it was if the process dies before the
+		// first slice is done.
+		r.set(user, p)
+	}
+	r.poll(user, p)
+	return added
+}
+
+// forget ends a user's position.
+func (r *roster) forget(user string) {
+	r.rest(user)
+	delete(r.positions, user)
+	delete(r.resting, user)
+	r.transaction.forget(user)
+}
+
+// drained reports whether a removed user's stream has been read to its end.
+func (r *roster) drained(p offsets.Position) bool {
+	mark, read := p.Mark(r.cfg.Ladder.Shortest())
 	return read && p.Window == nil && mark >= p.Removed+drain.Milliseconds()
 }
 
-// poll begins to poll a user, rest ends it. The caller holds mu.
-func (s *session) poll(user string, p offsets.Position) {
-	delete(s.resting, user)
-	if s.poller != nil {
-		s.poller.Add(user, p)
+// poll begins to poll a user.
+func (r *roster) poll(user string, p offsets.Position) {
+	delete(r.resting, user)
+	if r.poller != nil {
+		r.poller.Add(user, p)
 	}
 }
 
-func (s *session) rest(user string) {
-	s.resting[user] = true
-	if s.poller != nil {
-		s.poller.Remove(user)
+// rest stops polling a user.
+func (r *roster) rest(user string) {
+	r.resting[user] = true
+	if r.poller != nil {
+		r.poller.Remove(user)
 	}
 }
 
-// polled are the positions of those who are polled.
-func (s *session) polled() map[string]offsets.Position {
-	polled := make(map[string]offsets.Position, len(s.positions))
-	for user, p := range s.positions {
-		if !s.resting[user] {
+// polled returns the positions of the users that are polled.
+func (r *roster) polled() map[string]offsets.Position {
+	polled := make(map[string]offsets.Position, len(r.positions))
+	for user, p := range r.positions {
+		if !r.resting[user] {
 			polled[user] = p
 		}
 	}

@@ -68,7 +68,7 @@ func open(t *testing.T, cfg Config) *session {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(s.writer.Close)
+	t.Cleanup(s.transaction.writer.Close)
 	return s
 }
 
@@ -165,7 +165,7 @@ func TestSession_WhatWasSweptIsFoundAgain(t *testing.T) {
 	s.current(t, "suspended", now)
 	s.save(t)
 	s.sweep()
-	if s.index.Len() != 0 {
+	if s.admission.index.Len() != 0 {
 		t.Fatal("nothing was swept, the test shows nothing")
 	}
 	s.take(t, "suspended", now.Add(-time.Hour), now, old)
@@ -194,7 +194,7 @@ func TestSession_AnOrderlyEndCommitsWhatWasDelivered(t *testing.T) {
 	cfg := configuration(t)
 	now := time.Now()
 	s := open(t, cfg)
-	s.positions["u"] = offsets.Position{Start: now.UnixMilli()}
+	s.roster.positions["u"] = offsets.Position{Start: now.UnixMilli()}
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	running := make(chan struct{})
@@ -205,7 +205,7 @@ func TestSession_AnOrderlyEndCommitsWhatWasDelivered(t *testing.T) {
 	<-running
 	for { // run has set up its life once the poller reports; deliver as the poller would
 		s.mu.Lock()
-		ready := s.life != t.Context()
+		ready := s.transaction.life != t.Context()
 		s.mu.Unlock()
 		if ready {
 			break
@@ -217,7 +217,7 @@ func TestSession_AnOrderlyEndCommitsWhatWasDelivered(t *testing.T) {
 		t.Fatalf("the last commit failed: %v", err)
 	}
 	next := open(t, cfg)
-	next.positions["u"] = offsets.Position{Start: now.UnixMilli()}
+	next.roster.positions["u"] = offsets.Position{Start: now.UnixMilli()}
 	next.take(t, "u", now.Add(-time.Minute), now.Add(time.Minute), message("1", now))
 	if cfg.count(outcomeWritten) != 1 || cfg.count(outcomeSeen) != 1 {
 		t.Errorf("%d written, %d seen: what was delivered before the end is not in the topic", cfg.count(outcomeWritten), cfg.count(outcomeSeen))
@@ -231,13 +231,13 @@ func TestSession_TellsWhatTheRebuildRead(t *testing.T) {
 	s := open(t, cfg)
 	s.take(t, "u", now.Add(-time.Minute), now.Add(time.Minute), message("1", now), message("2", now), message("3", now))
 	s.save(t)
-	s.writer.Close()
+	s.transaction.writer.Close()
 	var log strings.Builder
 	next, err := newSession(t.Context(), cfg, slog.New(slog.NewTextHandler(&log, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	next.writer.Close()
+	next.transaction.writer.Close()
 	if !strings.Contains(log.String(), `msg="index is rebuilt from the topic" records=3 foreign=0 messages=3 since=`) || !strings.Contains(log.String(), " seconds=") {
 		t.Errorf("the log says\n%s", &log)
 	}

@@ -209,6 +209,6 @@ func (t *Tenant) once(ctx context.Context) error {
 		return err
 	}
 	t.enter(Polling, s, nil)
-	t.log.Info("polling", "users", len(s.polled()), "interval", t.cfg.Ladder.Interval())
+	t.log.Info("polling", "users", len(s.roster.polled()), "interval", t.cfg.Ladder.Interval())
 	return s.run(ctx)
 }
