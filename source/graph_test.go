@@ -24,6 +24,8 @@ import (
 type graph struct {
 	mu       sync.Mutex
 	answer   func(n int, r *http.Request) (status int, header http.Header, body string)
+	broken   func(r *http.Request) error // if set, what a request fails with; nil for none
+	login    signIn                      // if set, what gives tokens
 	requests []request
 	tokens   int
 }
@@ -36,7 +38,23 @@ type request struct {
 	url   string
 }
 
+// heal makes everything work from now on.
+func (g *graph) heal() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.broken, g.login = nil, nil
+	g.answer = func(int, *http.Request) (int, http.Header, string) { return 200, nil, emptyPage }
+}
+
 func (g *graph) RoundTrip(r *http.Request) (*http.Response, error) {
+	g.mu.Lock()
+	broken := g.broken
+	g.mu.Unlock()
+	if broken != nil {
+		if err := broken(r); err != nil {
+			return nil, err
+		}
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	user, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/v1.0/users/"), "/")
@@ -51,7 +69,13 @@ func (g *graph) RoundTrip(r *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: status, Header: header, Body: io.NopCloser(strings.NewReader(body)), ContentLength: int64(len(body)), Request: r}, nil
 }
 
-func (g *graph) GetToken(context.Context, policy.TokenRequestOptions) (azcore.AccessToken, error) {
+func (g *graph) GetToken(ctx context.Context, o policy.TokenRequestOptions) (azcore.AccessToken, error) {
+	g.mu.Lock()
+	login := g.login
+	g.mu.Unlock()
+	if login != nil {
+		return login.GetToken(ctx, o)
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.tokens++

@@ -85,13 +85,16 @@ type Poller struct {
 	items   atomic.Uint64
 	past    atomic.Int64 // milliseconds of history read since the last report
 	pace    pace         // belongs to the dispatching goroutine
+	// delivering counts the deliveries under way.
+	delivering atomic.Int32
 
-	mu      sync.Mutex
-	changes []change
-	status  Status
-	gaps    []Gap
-	stopped *Error
-	until   time.Time // no poll starts before, while the tenant is stopped
+	mu       sync.Mutex
+	changes  []change
+	status   Status
+	gaps     []Gap
+	stopped  *Error
+	until    time.Time // no poll starts before, while the tenant is stopped
+	progress progress
 }
 
 // change is a user who comes, or with a nil position goes.
@@ -120,6 +123,7 @@ func NewPoller(cfg PollerConfig, positions map[string]offsets.Position) *Poller 
 func (p *Poller) admit(name string, pos offsets.Position) {
 	u := &user{name: name, pos: pos, top: p.cfg.PageSize, length: maxSlice}
 	u.due = p.due(u)
+	u.wanted = u.due
 	p.users[name] = u
 	p.schedule(u)
 }
@@ -172,6 +176,9 @@ func (p *Poller) apply() {
 
 // Run polls until the context ends or Deliver fails, and returns when no poll is under way any more.
 func (p *Poller) Run(ctx context.Context) error {
+	p.mu.Lock()
+	p.progress.page = time.Now()
+	p.mu.Unlock()
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return p.dispatch(ctx, group) })
 	return group.Wait()
@@ -201,7 +208,7 @@ func (p *Poller) dispatch(ctx context.Context, group *errgroup.Group) error {
 				break
 			}
 			p.cfg.Metrics.wait.Observe(now.Sub(u.due).Seconds())
-			reading[u] = standing{u.newest(p.cfg.Ladder), u.reached()}
+			reading[u] = standing{u.newest(p.cfg.Ladder), u.reached(), u.wanted, u.suspended != nil}
 			polling, cancel := context.WithCancel(ctx)
 			u.cancel = cancel
 			group.Go(func() error {
@@ -306,6 +313,7 @@ func (p *Poller) succeeded(u *user) {
 	if earliest := u.began.Add(p.cfg.Ladder.Interval()); u.pos.Window == nil && u.due.Before(earliest) {
 		u.due = earliest
 	}
+	u.wanted = u.due
 	p.resumeTenant()
 }
 
@@ -321,6 +329,9 @@ func (p *Poller) recovered(u *user) {
 func (p *Poller) failed(u *user, e *Error) {
 	p.cfg.Metrics.polls.WithLabelValues(e.Action.String()).Inc()
 	now := time.Now()
+	p.mu.Lock()
+	p.progress.failed = e
+	p.mu.Unlock()
 	switch e.Action {
 	case Hold:
 		u.due = p.cfg.Client.gate.Held()

@@ -27,7 +27,8 @@ const linkLife = 5 * time.Minute
 type user struct {
 	name        string
 	pos         offsets.Position
-	due         time.Time
+	due         time.Time // when it is polled next
+	wanted      time.Time // when it fell due; failures leave it
 	history     bool
 	length      time.Duration // of the next slice
 	top         int           // page size asked for
@@ -118,6 +119,7 @@ func (p *Poller) readSlice(ctx, life context.Context, u *user) error {
 		if err != nil {
 			return err
 		}
+		p.arrived()
 		if latest, ok := clock.latest(time.Now()); ok && s.window.To > latest.UnixMilli() && u.pos.Window == nil {
 			// Graph's clock, known only now, has not reached the window's end: what happens
 			// until then would count as read (invariant 1). Plan again.
@@ -132,7 +134,10 @@ func (p *Poller) readSlice(ctx, life context.Context, u *user) error {
 			d.Position = &next
 		}
 		if last || len(d.Items) > 0 {
-			if err := p.cfg.Deliver(life, d); err != nil {
+			p.delivering.Add(1)
+			err := p.cfg.Deliver(life, d)
+			p.delivering.Add(-1)
+			if err != nil {
 				return err
 			}
 			p.items.Add(uint64(len(d.Items)))

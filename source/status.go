@@ -30,6 +30,8 @@ type Status struct {
 	Stopped error
 	// StoppedSince is since when.
 	StoppedSince time.Time
+	// Stalled is why the tenant makes no progress although users are due; nil while it makes some.
+	Stalled *Stall
 	// Held is when the next request may start, in the past while nobody asks to wait.
 	Held time.Time
 	// Rate is the present request rate and RateAsked the configured one, in requests per second.
@@ -102,7 +104,11 @@ func (s *Status) add(newest int64, now time.Time) {
 }
 
 // standing is how far a user was before the slice that is being read.
-type standing struct{ newest, reached int64 }
+type standing struct {
+	newest, reached int64
+	wanted          time.Time
+	suspended       bool
+}
 
 // pace is how much of the users' past is read per second, each second weighing less the longer ago it was.
 type pace struct {
@@ -140,7 +146,14 @@ func (p *Poller) report(reading map[*user]standing) {
 		s.History++
 		s.HistoryBehind += time.Duration(max(0, horizon-reached)) * time.Millisecond
 	}
+	var due time.Time // since when the longest-waiting user has been due
+	waits := func(u *user) {
+		if u.suspended == nil && !u.wanted.After(now) && (due.IsZero() || u.wanted.Before(due)) {
+			due = u.wanted
+		}
+	}
 	p.queue.each(func(u *user) {
+		waits(u)
 		s.add(u.newest(p.cfg.Ladder), now)
 		if u.history {
 			behind(u.reached())
@@ -152,6 +165,9 @@ func (p *Poller) report(reading map[*user]standing) {
 	})
 	for u, before := range reading {
 		if !u.gone {
+			if w := before.wanted; !before.suspended && !w.After(now) && (due.IsZero() || w.Before(due)) {
+				due = w
+			}
 			s.add(before.newest, now)
 			if u.history {
 				behind(before.reached)
@@ -169,6 +185,7 @@ func (p *Poller) report(reading map[*user]standing) {
 		s.Stopped, s.StoppedSince = p.stopped, p.status.StoppedSince
 	}
 	s.Gaps = slices.Clone(p.gaps)
+	s.Stalled = p.stall(now, due, s.Users, s.Suspended)
 	p.status = s
 	p.mu.Unlock()
 
