@@ -17,8 +17,7 @@ import (
 // modification. Graph's export interfaces are documented to lag by up to 24 h, give results in no order,
 // and page by offsets into a live folder, where an item that changes can shift its neighbours past the
 // reader: one reading of a window is never enough. Therefore the longest rung is twice the longest
-// lateness, and its mark does not pass what the next-longest rung has read twice: then also what was
-// first read after an outage, or as history, is read a second time.
+// lateness. What it does not reach, as history or after an outage, is read twice at once (see Slice).
 type Ladder struct {
 	rungs    []time.Duration // ascending
 	interval time.Duration   // from one poll of a user to the next
@@ -128,15 +127,39 @@ func (l Ladder) Oldest(p offsets.Position) int64 {
 	return oldest
 }
 
-// Slice is the next piece of a window, at most length long: the instants from w.Done up to, not
-// including, to.
-func (l Ladder) Slice(w offsets.Window, length time.Duration) (to int64) {
-	return min(w.To, w.Done+max(1, length.Milliseconds()))
+// Slice returns the end of the next piece of a window: at most length long, from w.Done up to, not
+// including, to. twice reports whether no later window will read it again, so that it must be read twice
+// at once; a piece is either that as a whole or not at all.
+func (l Ladder) Slice(p offsets.Position, w offsets.Window, length time.Duration) (to int64, twice bool) {
+	to = min(w.To, w.Done+max(1, length.Milliseconds()))
+	from, until := l.newest(p), w.To-(l.Longest()+l.interval).Milliseconds()
+	switch {
+	case w.Done >= until || from >= until:
+		return to, false
+	case w.Done < from:
+		return min(to, from), false
+	default:
+		return min(to, until), true
+	}
 }
 
-// Advance is the position once everything before the instant to has been read in window w. At the
-// window's end the mark of every rung that the window served becomes the window's end, and never goes
-// backwards (invariant 1): a rung is served if the window reached back as far as the rung needs.
+// newest is the first instant of which a window of this position may be the first to show something: what
+// the next-longest rung has not read twice.
+func (l Ladder) newest(p offsets.Position) int64 {
+	if len(l.rungs) == 1 {
+		mark, ok := p.Mark(l.rungs[0])
+		if !ok {
+			return p.Start
+		}
+		return mark
+	}
+	return l.reach(p, l.rungs[len(l.rungs)-2])
+}
+
+// Advance is the position once everything before the instant to has been read in window w, twice where
+// Slice says so. At the window's end the mark of every rung that the window served becomes the window's
+// end, and never goes backwards (invariant 1): a rung is served if the window reached back as far as the
+// rung needs.
 func (l Ladder) Advance(p offsets.Position, w offsets.Window, to int64) offsets.Position {
 	next := p.Clone()
 	if to < w.To {
@@ -150,7 +173,7 @@ func (l Ladder) Advance(p offsets.Position, w offsets.Window, to int64) offsets.
 		mark, ok := p.Mark(rung)
 		if served := w.To; !ok || l.reach(p, rung) >= w.From {
 			if i > 0 && i == len(l.rungs)-1 {
-				served = min(served, l.second(p))
+				served = l.second(p, w)
 			}
 			if !ok || served > mark {
 				mark = served
@@ -161,16 +184,12 @@ func (l Ladder) Advance(p offsets.Position, w offsets.Window, to int64) offsets.
 	return next
 }
 
-// second bounds the longest rung's next mark, so that its next window reaches back to all that the present
-// one reads for the first time on behalf of the next-longest rung. As long as polls are regular it bounds
-// nothing.
-func (l Ladder) second(p offsets.Position) int64 {
-	longest, next := l.rungs[len(l.rungs)-1], l.rungs[len(l.rungs)-2]
-	mark, ok := p.Mark(next)
-	if !ok {
-		mark = p.Start
-	}
-	return mark + (longest - next).Milliseconds()
+// second is the longest rung's mark after a window: by up to an interval before its end, so that the
+// rung's next window reads again what this one was the first to read. As long as polls are regular it is
+// the window's end. After a longer pause, what lies further back was read twice at once.
+func (l Ladder) second(p offsets.Position, w offsets.Window) int64 {
+	again := l.newest(p) + l.Longest().Milliseconds()
+	return min(w.To, max(again, w.To-l.interval.Milliseconds()))
 }
 
 // Due is when a user is to be polled again: an interval after its shortest rung's mark, and at once

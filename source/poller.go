@@ -310,7 +310,7 @@ func (p *Poller) succeeded(u *user) {
 	u.due = p.due(u)
 	// Marks go by the slower of both clocks. If that is Graph's, they alone would make the user due at
 	// once, again and again.
-	if earliest := u.began.Add(p.cfg.Ladder.Interval()); u.pos.Window == nil && u.due.Before(earliest) {
+	if earliest := u.began.Add(p.cfg.Ladder.Interval()); u.pos.Window == nil && u.reading == nil && u.due.Before(earliest) {
 		u.due = earliest
 	}
 	u.wanted = u.due

@@ -33,6 +33,7 @@ type user struct {
 	length      time.Duration // of the next slice
 	top         int           // page size asked for
 	reading     *slice        // a slice that broke off and can go on
+	twice       *readings     // of the present slice, if no later window reads it again
 	began       time.Time     // the present window, by our clock; zero if another process began it
 	failures    int           // in a row: no page has come that had not come before
 	furthest    int           // pages that have come of the present slice, at the most
@@ -71,10 +72,17 @@ func (u *user) readBefore(l Ladder) int64 {
 type slice struct {
 	window offsets.Window
 	to     int64
+	first  string // the first page
 	link   string // the page to fetch next
 	began  time.Time
 	pages  int
 	seen   map[string]bool // the links followed
+}
+
+// again goes back to the first page.
+func (s *slice) again(now time.Time) {
+	s.link, s.began, s.pages = s.first, now, 0
+	clear(s.seen)
 }
 
 // half is a slice's length, halved.
@@ -82,8 +90,8 @@ func (s *slice) half() time.Duration {
 	return max(minSlice, time.Duration(s.to-s.window.Done)*time.Millisecond/2)
 }
 
-// readSlice reads the user's next slice to its end and advances its position. It leaves the slice in
-// u.reading if it can go on where it broke off.
+// readSlice reads the user's next slice to its end, once, and advances its position if that was enough. It
+// leaves the slice in u.reading if it is to go on, from its beginning or where it broke off.
 func (p *Poller) readSlice(ctx, life context.Context, u *user) error {
 	now := time.Now()
 	clock := &p.cfg.Client.clock
@@ -109,8 +117,7 @@ func (p *Poller) readSlice(ctx, life context.Context, u *user) error {
 		if !ok {
 			return nil
 		}
-		s = &slice{window: window, to: p.cfg.Ladder.Slice(window, u.length), began: now, seen: make(map[string]bool)}
-		s.link = p.cfg.Client.MessagesURL(u.name, window.Done, s.to, u.top, p.cfg.Query)
+		s = p.newSlice(u, window, now)
 		u.reading = s
 		p.reportGap(u, now)
 	}
@@ -128,12 +135,13 @@ func (p *Poller) readSlice(ctx, life context.Context, u *user) error {
 		s.pages++
 		s.seen[s.link] = true
 		last := page.NextLink == ""
+		whole := last && (u.twice == nil || u.twice.enough(page.Items))
 		d := Delivery{User: u.name, Items: page.Items, From: s.window.Done, To: s.to, ReadBefore: u.readBefore(p.cfg.Ladder)}
-		if last {
+		if whole {
 			next := p.cfg.Ladder.Advance(u.pos, s.window, s.to)
 			d.Position = &next
 		}
-		if last || len(d.Items) > 0 {
+		if whole || len(d.Items) > 0 {
 			p.delivering.Add(1)
 			err := p.cfg.Deliver(life, d)
 			p.delivering.Add(-1)
@@ -142,10 +150,20 @@ func (p *Poller) readSlice(ctx, life context.Context, u *user) error {
 			}
 			p.items.Add(uint64(len(d.Items)))
 		}
+		if u.twice != nil {
+			u.twice.delivered(page.Items)
+		}
 		page.Release()
 		p.proceeded(u, s.pages)
-		if last {
+		if whole {
 			p.finish(u, s, *d.Position)
+			return nil
+		}
+		if last {
+			// The next reading is another turn, so that history takes no more than its share.
+			u.twice.ended()
+			s.again(time.Now())
+			u.furthest = 0
 			return nil
 		}
 		if s.seen[page.NextLink] {
@@ -156,6 +174,23 @@ func (p *Poller) readSlice(ctx, life context.Context, u *user) error {
 		}
 		s.link = page.NextLink
 	}
+}
+
+// newSlice begins the next slice of a window.
+func (p *Poller) newSlice(u *user, window offsets.Window, now time.Time) *slice {
+	to, twice := p.cfg.Ladder.Slice(u.pos, window, u.length)
+	s := &slice{window: window, to: to, began: now, seen: make(map[string]bool)}
+	s.first = p.cfg.Client.MessagesURL(u.name, window.Done, to, u.top, p.cfg.Query)
+	s.link = s.first
+	switch {
+	case !twice:
+		u.twice = nil
+	case u.twice.holds(window.Done, to):
+		u.twice.again()
+	default:
+		u.twice = newReadings(window.Done, to)
+	}
+	return s
 }
 
 // proceeded tells that a page of the present slice has come. What failed before the first page that had not come yet is no failure
@@ -181,7 +216,7 @@ func (p *Poller) finish(u *user, s *slice, pos offsets.Position) {
 	if u.history {
 		p.past.Add(s.to - s.window.Done)
 	}
-	u.pos, u.reading, u.furthest = pos, nil, 0
+	u.pos, u.reading, u.twice, u.furthest = pos, nil, nil, 0
 	u.gap = u.gap && pos.Window != nil
 	switch {
 	case s.pages > manyPages:
