@@ -25,6 +25,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/teams-kafka/connector/internal/config"
+	"github.com/teams-kafka/connector/internal/daemon"
 	"github.com/teams-kafka/connector/internal/instruments/embedded"
 	"github.com/teams-kafka/connector/internal/instruments/graphsim"
 	"github.com/teams-kafka/connector/source"
@@ -319,13 +320,13 @@ func (g *cage) run(t *testing.T, ctx context.Context, shown string) map[string]s
 	}
 	var asJSON, asText syncBuffer
 	level := &slog.HandlerOptions{Level: slog.LevelDebug - 4}
-	c, err := newConnector(cfg, slog.New(slog.NewMultiHandler(slog.NewJSONHandler(&asJSON, level), slog.NewTextHandler(&asText, level))))
+	c, err := daemon.New(cfg, version(), slog.New(slog.NewMultiHandler(slog.NewJSONHandler(&asJSON, level), slog.NewTextHandler(&asText, level))))
 	if err != nil {
 		t.Fatal(err)
 	}
 	running, stop := context.WithCancel(ctx)
 	ended := make(chan error, 1)
-	go func() { ended <- runUntil(running, c, 10*time.Second) }()
+	go func() { ended <- c.Run(running) }()
 	address := regexp.MustCompile(`admin endpoints are served" address=(\S+)`)
 	until(t, ctx, "the admin endpoints are served", func() bool { return address.MatchString(asText.String()) })
 	root := "http://" + address.FindStringSubmatch(asText.String())[1]
@@ -386,7 +387,7 @@ func fetch(t *testing.T, ctx context.Context, address string) string {
 // reachedTheTopic tells whether a record holds a canary.
 func (g *cage) reachedTheTopic(t *testing.T, ctx context.Context) bool {
 	t.Helper()
-	cl, err := kgo.NewClient(append(kafkaOptions(must(config.Parse(g.settings)), slog.New(slog.DiscardHandler)), kgo.ConsumeTopics(must(config.Parse(g.settings)).Topic))...)
+	cl, err := kgo.NewClient(append(daemon.KafkaOptions(must(config.Parse(g.settings)), version(), slog.New(slog.DiscardHandler)), kgo.ConsumeTopics(must(config.Parse(g.settings)).Topic))...)
 	if err != nil {
 		t.Fatal(err)
 	}

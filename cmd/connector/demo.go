@@ -19,6 +19,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/teams-kafka/connector/internal/config"
+	"github.com/teams-kafka/connector/internal/daemon"
 	"github.com/teams-kafka/connector/internal/instruments/embedded"
 	"github.com/teams-kafka/connector/internal/instruments/graphsim"
 	"github.com/teams-kafka/connector/internal/instruments/judge"
@@ -108,7 +109,7 @@ func (d *demo) run(ctx context.Context) error {
 	if d.logs {
 		logs = d.err
 	}
-	c, err := newConnector(cfg, slog.New(slog.NewTextHandler(logs, nil)))
+	c, err := daemon.New(cfg, version(), slog.New(slog.NewTextHandler(logs, nil)))
 	if err != nil {
 		return err
 	}
@@ -170,11 +171,11 @@ func (d *demo) settings(sim *graphsim.Server, dir string, brokers []string, regi
 }
 
 // stream runs the connector while people write, until everything they wrote can have been read twice.
-func (d *demo) stream(ctx context.Context, c *connector, sim *graphsim.Server) error {
+func (d *demo) stream(ctx context.Context, c *daemon.Daemon, sim *graphsim.Server) error {
 	running, stop := context.WithCancel(ctx)
 	defer stop()
 	ended := make(chan error, 1)
-	go func() { ended <- runUntil(running, c, c.cfg.ShutdownTimeout) }()
+	go func() { ended <- c.Run(running) }()
 
 	began := time.Now()
 	tick := time.NewTicker(500 * time.Millisecond)
@@ -217,13 +218,11 @@ func (d *demo) stream(ctx context.Context, c *connector, sim *graphsim.Server) e
 }
 
 // progress prints how it goes and returns up to when every user has been read.
-func (d *demo) progress(c *connector, sim *graphsim.Server, n int, since time.Duration, writing bool) (read time.Time) {
-	select {
-	case <-c.started:
-		read = time.UnixMilli(c.streams[0].State().Source.Oldest)
-	default:
+func (d *demo) progress(c *daemon.Daemon, sim *graphsim.Server, n int, since time.Duration, writing bool) (read time.Time) {
+	if states := c.States(); len(states) > 0 {
+		read = time.UnixMilli(states[0].Source.Oldest)
 	}
-	items := itemCounts(c.registry)
+	items := itemCounts(c.Metrics())
 	lag := "-"
 	if read.Unix() > 0 {
 		lag = time.Since(read).Round(100 * time.Millisecond).String()

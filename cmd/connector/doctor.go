@@ -3,14 +3,13 @@ package main
 import (
 	"fmt"
 	"io"
-	"log/slog"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/teams-kafka/connector/internal/config"
+	"github.com/teams-kafka/connector/internal/daemon"
 	"github.com/teams-kafka/connector/internal/doctor"
-	"github.com/teams-kafka/connector/internal/worker"
 )
 
 func doctorCommand() *cobra.Command {
@@ -43,7 +42,7 @@ Checks: ` + strings.Join(doctor.Names(), ", ") + ".",
 				}
 				return report.end(fmt.Errorf("%w: the configuration is invalid", errRefused))
 			}
-			examined, err := examined(cfg)
+			examined, err := daemon.Examined(cfg, version())
 			if err != nil {
 				return err
 			}
@@ -58,50 +57,6 @@ Checks: ` + strings.Join(doctor.Names(), ", ") + ".",
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print a JSON list of {check, verdict, seen, remedy} (and tenant, where there are several)")
 	return cmd
-}
-
-// examined is what the doctor looks at.
-func examined(cfg config.Config) (doctor.Config, error) {
-	// What it would log stands in the findings.
-	c, err := newConnector(cfg, slog.New(slog.DiscardHandler))
-	if err != nil {
-		return doctor.Config{}, err
-	}
-	unsigned := cfg
-	unsigned.SASL = config.SASL{}
-	d := doctor.Config{
-		Kafka: c.kafka, Unsigned: kafkaOptions(unsigned, c.log), SignIn: signIn(cfg), Group: cfg.Name,
-		ExactlyOnce: cfg.ExactlyOnce, TransactionTimeout: cfg.TransactionTimeout, Horizon: cfg.IndexHorizon,
-		Lookup: cfg.Registry.Lookup,
-	}
-	for _, t := range c.tenants {
-		topics := worker.Topics(t)
-		topics.NeededRetention = max(topics.NeededRetention, d.Topics.NeededRetention)
-		d.Topics = topics
-		d.Tenants = append(d.Tenants, doctor.Tenant{ID: t.Tenant, Alias: t.Alias, Client: t.Client, Directory: t.Directory, Query: t.Query})
-	}
-	if len(cfg.Registry.URLs) > 0 {
-		d.Registry, err = registryClient(cfg.Registry)
-	}
-	return d, err
-}
-
-// signIn says how the cluster is signed in to.
-func signIn(cfg config.Config) string {
-	over := "without TLS"
-	if cfg.TLS != nil {
-		over = "over TLS"
-		if cfg.TLS.HasCertificate() {
-			over += " with a client certificate"
-		}
-	}
-	if cfg.SASL.Mechanism == "" {
-		return "no SASL, " + over
-	}
-	if cfg.SASL.Mechanism == "OAUTHBEARER" {
-		return fmt.Sprintf("OAUTHBEARER as client %s of %s, %s", cfg.SASL.OAuth.ClientID, cfg.SASL.OAuth.TokenURL.Host, over)
-	}
-	return fmt.Sprintf("%s as user %s, %s", cfg.SASL.Mechanism, cfg.SASL.Username, over)
 }
 
 // report shows findings: as they come, or all at the end as JSON.

@@ -21,6 +21,7 @@ import (
 	"github.com/twmb/franz-go/pkg/sr"
 
 	"github.com/teams-kafka/connector/internal/config"
+	"github.com/teams-kafka/connector/internal/daemon"
 	"github.com/teams-kafka/connector/internal/doctor"
 	"github.com/teams-kafka/connector/internal/instruments/embedded"
 	"github.com/teams-kafka/connector/internal/instruments/graphsim"
@@ -105,7 +106,7 @@ func (w *ward) admin(t *testing.T) *kadm.Client {
 	t.Helper()
 	cfg := w.config(t)
 	cfg.SASL.Username, cfg.SASL.Password = "admin", config.NewSecret("admin")
-	cl, err := kgo.NewClient(kafkaOptions(cfg, slog.New(slog.DiscardHandler))...)
+	cl, err := kgo.NewClient(daemon.KafkaOptions(cfg, version(), slog.New(slog.DiscardHandler))...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,7 +140,7 @@ func (w *ward) config(t *testing.T) config.Config {
 // examine runs the doctor and returns the findings by name.
 func (w *ward) examine(t *testing.T) map[string]doctor.Finding {
 	t.Helper()
-	examined, err := examined(w.config(t))
+	examined, err := daemon.Examined(w.config(t), version())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -347,7 +348,7 @@ func (elsewhere) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1
 // write puts records of the connector's kind into the output topic, each of another chat.
 func (w *ward) write(t *testing.T, records int) {
 	t.Helper()
-	cl, err := kgo.NewClient(append(kafkaOptions(w.config(t), slog.New(slog.DiscardHandler)), kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)))...)
+	cl, err := kgo.NewClient(append(daemon.KafkaOptions(w.config(t), version(), slog.New(slog.DiscardHandler)), kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)))...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -369,7 +370,7 @@ func TestDoctor_FencesNobody(t *testing.T) {
 		w.topic(t, name, 1)
 	}
 	cfg := w.config(t)
-	writer, err := sink.OpenWriter(t.Context(), sink.WriterConfig{Client: kafkaOptions(cfg, slog.New(slog.DiscardHandler)), Topics: sink.Topics{Output: "out", DeadLetters: "out.dlq", Offsets: "doc.offsets"},
+	writer, err := sink.OpenWriter(t.Context(), sink.WriterConfig{Client: daemon.KafkaOptions(cfg, version(), slog.New(slog.DiscardHandler)), Topics: sink.Topics{Output: "out", DeadLetters: "out.dlq", Offsets: "doc.offsets"},
 		Limits: sink.Limits{OutputBytes: 1 << 20}, TransactionalID: sink.TransactionalID("out", w.graph.TenantID()), TransactionTimeout: time.Minute})
 	if err != nil {
 		t.Fatal(err)

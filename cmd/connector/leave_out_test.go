@@ -11,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/teams-kafka/connector/internal/config"
+	"github.com/teams-kafka/connector/internal/daemon"
 	"github.com/teams-kafka/connector/internal/instruments/graphsim"
 	"github.com/teams-kafka/connector/schema"
 )
@@ -37,23 +38,23 @@ func TestRun_LeavesOutWhatItIsToldTo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := newConnector(cfg, slog.New(slog.DiscardHandler))
+	c, err := daemon.New(cfg, version(), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
 	running, stop := context.WithCancel(ctx)
 	defer stop()
 	ended := make(chan error, 1)
-	go func() { ended <- runUntil(running, c, 20*time.Second) }()
+	go func() { ended <- c.Run(running) }()
 	until(t, ctx, "enough is written and excluded", func() bool {
-		counts := itemCounts(c.registry)
+		counts := itemCounts(c.Metrics())
 		return counts["written"] > 200 && counts["excluded"] > 20 && counts["dead-letter"] > 10
 	})
 	stop()
 	if err := <-ended; err != nil {
 		t.Fatal(err)
 	}
-	counts := itemCounts(c.registry)
+	counts := itemCounts(c.Metrics())
 
 	reader, err := kgo.NewClient(kgo.SeedBrokers(kafka.Brokers()...), kgo.ConsumeTopics(cfg.Topic, cfg.DeadLetters()),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchIsolationLevel(kgo.ReadCommitted()))

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/teams-kafka/connector/internal/config"
+	"github.com/teams-kafka/connector/internal/daemon"
 	"github.com/teams-kafka/connector/schema"
 	"github.com/teams-kafka/connector/sink"
 )
@@ -48,7 +49,7 @@ func exitHelp() string {
 var errJudged = errors.New("judged negative")
 
 // errRefused is wrapped by the error of a command that would do harm as things are. Its text names what to change.
-var errRefused = errors.New("refused")
+var errRefused = daemon.ErrRefused
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -75,7 +76,7 @@ func executeOn(ctx context.Context, args []string, in io.Reader, out, errOut io.
 		return exitOK
 	case errors.Is(err, errJudged):
 		return exitFailed
-	case errors.As(err, &usage), errors.Is(err, config.ErrInvalid), errors.Is(err, sink.ErrTopic), sink.Denied(err), signInRefused(err), errors.Is(err, errRefused), schema.IsPermanent(err):
+	case errors.As(err, &usage), errors.Is(err, config.ErrInvalid), errors.Is(err, sink.ErrTopic), sink.Denied(err), daemon.SignInRefused(err), errors.Is(err, errRefused), schema.IsPermanent(err):
 		fmt.Fprintln(errOut, "connector:", err)
 		return exitUsage
 	default:

@@ -17,6 +17,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 
 	"github.com/teams-kafka/connector/internal/config"
+	"github.com/teams-kafka/connector/internal/daemon"
 	"github.com/teams-kafka/connector/internal/worker"
 	"github.com/teams-kafka/connector/offsets"
 )
@@ -132,7 +133,7 @@ A position that cannot be read makes it fail: an export with holes would look wh
 			}
 			out := bufio.NewWriter(cmd.OutOrStdout())
 			for _, e := range entries {
-				key := offsets.Key{Connector: stored.cfg.Name, Tenant: stored.tenant.Tenant, User: e.User}
+				key := offsets.Key{Connector: stored.Config().Name, Tenant: stored.tenant.Tenant, User: e.User}
 				if _, err := out.Write(offsets.AppendLine(nil, key, e.Position)); err != nil {
 					return fmt.Errorf("write the export: %w", err)
 				}
@@ -147,7 +148,7 @@ A position that cannot be read makes it fail: an export with holes would look wh
 
 // chosen is a connector that is not going to run, and the one of its tenants that a command is about.
 type chosen struct {
-	*connector
+	*daemon.Daemon
 	tenant worker.Config
 }
 
@@ -168,13 +169,13 @@ func configured(cmd *cobra.Command) (*chosen, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := newConnector(cfg, slog.New(slog.DiscardHandler))
+	c, err := daemon.New(cfg, version(), slog.New(slog.DiscardHandler))
 	if err != nil {
 		return nil, err
 	}
 	var names []string
-	for _, tenant := range c.tenants {
-		if strings.EqualFold(name, tenant.Alias) && name != "" || strings.EqualFold(name, tenant.Tenant) || name == "" && len(c.tenants) == 1 {
+	for _, tenant := range c.Tenants() {
+		if strings.EqualFold(name, tenant.Alias) && name != "" || strings.EqualFold(name, tenant.Tenant) || name == "" && len(c.Tenants()) == 1 {
 			return &chosen{c, tenant}, nil
 		}
 		names = append(names, cmp.Or(tenant.Alias, tenant.Tenant))
@@ -193,10 +194,10 @@ func loadPositions(cmd *cobra.Command) (*chosen, *offsets.Snapshot, error) {
 }
 
 func (c *chosen) snapshot(ctx context.Context) (*offsets.Snapshot, error) {
-	snapshot, err := offsets.Load(ctx, c.kafka, c.cfg.OffsetsTopic, c.cfg.Name, c.tenant.Tenant, c.cfg.RebuildTimeout)
+	snapshot, err := offsets.Load(ctx, c.Kafka(), c.Config().OffsetsTopic, c.Config().Name, c.tenant.Tenant, c.Config().RebuildTimeout)
 	if errors.Is(err, kerr.UnknownTopicOrPartition) {
 		return nil, fmt.Errorf("%w: there is no topic %s; is it CONNECTOR_NAME or KAFKA_OFFSETS_TOPIC that differs? \"connector run\" creates it (%w)",
-			errRefused, c.cfg.OffsetsTopic, err)
+			errRefused, c.Config().OffsetsTopic, err)
 	}
 	return snapshot, err
 }

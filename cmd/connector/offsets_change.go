@@ -158,7 +158,7 @@ func planRewind(at int64, users []string, allowLoss bool) planner {
 		if err != nil {
 			return changes{}, err
 		}
-		horizon := now.Add(-c.cfg.IndexHorizon).UnixMilli()
+		horizon := now.Add(-c.Config().IndexHorizon).UnixMilli()
 		var plan changes
 		behind, again := 0, 0
 		for _, e := range entries {
@@ -214,7 +214,7 @@ func planDelete(users []string) planner {
 
 func planImport(in io.Reader) planner {
 	return func(c *chosen, stored *offsets.Snapshot, now time.Time) (changes, error) {
-		positions, err := offsets.ParseLines(in, c.cfg.Name, c.tenant.Tenant, now)
+		positions, err := offsets.ParseLines(in, c.Config().Name, c.tenant.Tenant, now)
 		if err != nil {
 			return changes{}, fmt.Errorf("%w: %w", errRefused, err)
 		}
@@ -333,17 +333,17 @@ func (o *offsetsChange) run(cmd *cobra.Command, plan planner) error {
 
 // refuseMembers refuses a change while any process is in the group; a dry run only tells.
 func (o *offsetsChange) refuseMembers(ctx context.Context, c *chosen, notes io.Writer) error {
-	members, err := worker.Members(ctx, c.kafka, c.cfg.Name)
+	members, err := worker.Members(ctx, c.Kafka(), c.Config().Name)
 	if err != nil || len(members) == 0 {
 		return err
 	}
-	text := fmt.Sprintf("%d processes are in the consumer group %s: %s", len(members), c.cfg.Name, strings.Join(members, ", "))
+	text := fmt.Sprintf("%d processes are in the consumer group %s: %s", len(members), c.Config().Name, strings.Join(members, ", "))
 	if o.dryRun {
 		fmt.Fprintf(notes, "%s. The change itself would be refused until they have stopped.\n", text)
 		return nil
 	}
 	return fmt.Errorf("%w: %s. Stop them first, for example with kubectl scale --replicas=0; one that died or is paused leaves the group after KAFKA_SESSION_TIMEOUT (%v)",
-		errRefused, text, c.cfg.SessionTimeout)
+		errRefused, text, c.Config().SessionTimeout)
 }
 
 // refuseLoss refuses what can lose messages, unless that is allowed.
@@ -406,7 +406,7 @@ func write(ctx context.Context, c *chosen, writer *sink.Writer, stored *offsets.
 	for _, r := range records {
 		writer.WritePosition(r)
 	}
-	ctx, cancel := context.WithTimeout(ctx, c.cfg.TransactionTimeout)
+	ctx, cancel := context.WithTimeout(ctx, c.Config().TransactionTimeout)
 	defer cancel()
 	err := writer.Commit(ctx)
 	switch {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/teams-kafka/connector/internal/daemon"
 	"github.com/teams-kafka/connector/internal/worker"
 )
 
@@ -39,21 +40,21 @@ func (r *itemRate) perSecond(now time.Time, items uint64) float64 {
 }
 
 // keep shows the progress until the context ends.
-func (p *progress) keep(ctx context.Context, c *connector, screen *live) {
+func (p *progress) keep(ctx context.Context, c *daemon.Daemon, screen *live) {
 	defer screen.clear()
 	select {
-	case <-c.started:
+	case <-c.Started():
 	case <-ctx.Done():
 		return
 	}
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for {
-		lines := make([]string, 0, len(c.streams))
-		for _, stream := range c.streams {
-			state := stream.State()
+		states := c.States()
+		lines := make([]string, 0, len(states))
+		for _, state := range states {
 			line := p.line(time.Now(), state)
-			if len(c.streams) > 1 {
+			if len(states) > 1 {
 				line = state.Name() + ": " + line
 			}
 			lines = append(lines, line)

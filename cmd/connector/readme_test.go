@@ -61,7 +61,7 @@ func TestReadme_TheCommandsWork(t *testing.T) {
 	// The first command sets these itself.
 	rest := full
 	rest.KafkaBrokers, rest.SchemaRegistryURL, rest.AzureTenantID, rest.AzureClientID, rest.AzureClientSecret, rest.SourceUsers = "", "", "", "", "", ""
-	daemon(t, ctx, dir, rest, document.Replace(t, blocks[0].Text, "kafka:9092", full.KafkaBrokers, "http://registry:8081", registry.URL(),
+	serving(t, ctx, dir, rest, document.Replace(t, blocks[0].Text, "kafka:9092", full.KafkaBrokers, "http://registry:8081", registry.URL(),
 		"TENANT_ID=…", "TENANT_ID="+sim.TenantID(), "CLIENT_ID=…", "CLIENT_ID="+sim.ClientID(), "SECRET=…", "SECRET="+sim.ClientSecret(),
 		"ada@contoso.com,grace@contoso.com", strings.Join(sim.Users()[:2], ",")), 1)
 
@@ -106,7 +106,7 @@ func TestReadme_TheCommandsWork(t *testing.T) {
 	for line := range strings.Lines(document.Replace(t, blocks[3].Text, placed...)) {
 		exports.WriteString("export " + line)
 	}
-	daemon(t, ctx, dir, settings, exports.String()+"connector run", 2)
+	serving(t, ctx, dir, settings, exports.String()+"connector run", 2)
 }
 
 // shell runs a script to its end and returns what it prints.
@@ -122,8 +122,8 @@ func shell(t *testing.T, ctx context.Context, dir string, settings config.Settin
 	return out.String()
 }
 
-// daemon runs a script whose last command serves, until it polls that many tenants, and ends it in order.
-func daemon(t *testing.T, ctx context.Context, dir string, settings config.Settings, script string, tenants int) {
+// serving runs a script whose last command serves, until it polls that many tenants, and ends it in order.
+func serving(t *testing.T, ctx context.Context, dir string, settings config.Settings, script string, tenants int) {
 	t.Helper()
 	cmd := shellWithConnector(t, ctx, dir, script)
 	cmd.Env = append(cmd.Env, environment(settings)...)

@@ -14,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/teams-kafka/connector/internal/config"
+	"github.com/teams-kafka/connector/internal/daemon"
 	"github.com/teams-kafka/connector/internal/instruments/embedded"
 	"github.com/teams-kafka/connector/internal/instruments/graphsim"
 	"github.com/teams-kafka/connector/schema"
@@ -51,17 +52,17 @@ func TestRun_WaitsForARegistryThatIsDownAndNeedsItNoMoreLater(t *testing.T) {
 		t.Fatal(err)
 	}
 	var logs syncBuffer
-	c, err := newConnector(cfg, slog.New(slog.NewTextHandler(&logs, nil)))
+	c, err := daemon.New(cfg, version(), slog.New(slog.NewTextHandler(&logs, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
 	running, stop := context.WithCancel(ctx)
 	defer stop()
 	ended := make(chan error, 1)
-	go func() { ended <- runUntil(running, c, 20*time.Second) }()
+	go func() { ended <- c.Run(running) }()
 
 	until(t, ctx, "readiness names the registry", func() bool {
-		return strings.Contains(strings.Join(c.notReady(), "\n"), "schema is not registered: ")
+		return strings.Contains(strings.Join(c.NotReady(), "\n"), "schema is not registered: ")
 	})
 	if !strings.Contains(logs.String(), "schema is not registered") || !strings.Contains(logs.String(), "connection refused") {
 		t.Errorf("the log does not say so:\n%s", logs.String())
@@ -70,15 +71,15 @@ func TestRun_WaitsForARegistryThatIsDownAndNeedsItNoMoreLater(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	until(t, ctx, "it is ready", func() bool { return len(c.notReady()) == 0 })
+	until(t, ctx, "it is ready", func() bool { return len(c.NotReady()) == 0 })
 	if _, ok := registry.Fake().GetSchema(schema.Subject(cfg.Topic), 1); !ok {
 		t.Error("ready without a registered schema")
 	}
 	if err := registry.Close(); err != nil {
 		t.Fatal(err)
 	}
-	written := itemCounts(c.registry)["written"]
-	until(t, ctx, "messages flow without the registry", func() bool { return itemCounts(c.registry)["written"] > written+50 })
+	written := itemCounts(c.Metrics())["written"]
+	until(t, ctx, "messages flow without the registry", func() bool { return itemCounts(c.Metrics())["written"] > written+50 })
 	stop()
 	if err := <-ended; err != nil {
 		t.Errorf("an orderly end gave %v", err)

@@ -2,18 +2,17 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"strings"
 	"sync"
 	"text/tabwriter"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/teams-kafka/connector/internal/config"
+	"github.com/teams-kafka/connector/internal/daemon"
 	"github.com/teams-kafka/connector/internal/worker"
 )
 
@@ -32,7 +31,7 @@ func runCommand() *cobra.Command {
 			keepHeadroom()
 			screen := newLive(cmd.ErrOrStderr())
 			log := newLog(screen, cfg)
-			c, err := newConnector(cfg, log)
+			c, err := daemon.New(cfg, version(), log)
 			if err != nil {
 				return err
 			}
@@ -46,7 +45,7 @@ func runCommand() *cobra.Command {
 			shown, hide := context.WithCancel(cmd.Context())
 			var showing sync.WaitGroup
 			showing.Go(func() { (&progress{rates: make(map[string]*itemRate)}).keep(shown, c, screen) })
-			err = runUntil(cmd.Context(), c, cfg.ShutdownTimeout)
+			err = c.Run(cmd.Context())
 			hide()
 			showing.Wait()
 			if err == nil {
@@ -54,28 +53,6 @@ func runCommand() *cobra.Command {
 			}
 			return err
 		},
-	}
-}
-
-// runUntil runs until the context ends, and then no longer than the shutdown timeout.
-func runUntil(ctx context.Context, c *connector, shutdown time.Duration) error {
-	done := make(chan error, 1)
-	go func() { done <- c.run(ctx) }()
-	select {
-	case err := <-done:
-		return err
-	case <-ctx.Done():
-	}
-	timer := time.NewTimer(shutdown)
-	defer timer.Stop()
-	select {
-	case err := <-done:
-		if errors.Is(err, context.Canceled) {
-			return nil
-		}
-		return err
-	case <-timer.C:
-		return fmt.Errorf("not stopped within SHUTDOWN_TIMEOUT (%v); what was not committed is read again at the next start", shutdown)
 	}
 }
 

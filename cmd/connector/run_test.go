@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/teams-kafka/connector/internal/config"
+	"github.com/teams-kafka/connector/internal/daemon"
 	"github.com/teams-kafka/connector/internal/instruments/graphsim"
 )
 
@@ -55,18 +56,18 @@ func TestRun_AWrongSecretIsToldInReadinessAndLog(t *testing.T) {
 		t.Fatal(err)
 	}
 	var logs syncBuffer
-	c, err := newConnector(cfg, slog.New(slog.NewTextHandler(&logs, nil)))
+	c, err := daemon.New(cfg, version(), slog.New(slog.NewTextHandler(&logs, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	ended := make(chan error, 1)
-	go func() { ended <- runUntil(ctx, c, 10*time.Second) }()
+	go func() { ended <- c.Run(ctx) }()
 	reasons := ""
 	for !strings.Contains(reasons, "AADSTS7000215") && ctx.Err() == nil {
 		wait(ctx, 20*time.Millisecond)
-		reasons = strings.Join(c.notReady(), "\n")
+		reasons = strings.Join(c.NotReady(), "\n")
 	}
 	if !strings.Contains(reasons, "polling is stopped") || !strings.Contains(reasons, "AADSTS7000215") {
 		t.Errorf("readiness says %q", reasons)
@@ -101,18 +102,18 @@ func TestRun_AMissingRoleIsNamedBeforeGraphIsAsked(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := newConnector(cfg, slog.New(slog.DiscardHandler))
+	c, err := daemon.New(cfg, version(), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	ended := make(chan error, 1)
-	go func() { ended <- runUntil(ctx, c, 10*time.Second) }()
+	go func() { ended <- c.Run(ctx) }()
 	reasons := ""
 	for !strings.Contains(reasons, "Chat.Read.All") && ctx.Err() == nil {
 		wait(ctx, 20*time.Millisecond)
-		reasons = strings.Join(c.notReady(), "\n")
+		reasons = strings.Join(c.NotReady(), "\n")
 	}
 	for _, want := range []string{"polling is stopped", sim.ClientID() + " lacks the application permission Chat.Read.All", "its token has: User.Read.All"} {
 		if !strings.Contains(reasons, want) {

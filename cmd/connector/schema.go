@@ -9,22 +9,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/teams-kafka/connector/internal/config"
+	"github.com/teams-kafka/connector/internal/daemon"
 	"github.com/teams-kafka/connector/schema"
 )
-
-// registryClient makes a client of the configured registry.
-func registryClient(r config.Registry) (*schema.Registry, error) {
-	mode := schema.RegistryRegister
-	if r.Lookup {
-		mode = schema.RegistryLookup
-	}
-	settings := schema.RegistryConfig{URLs: r.URLs, Mode: mode,
-		Username: r.Username, Password: r.Password.Reveal(), BearerToken: r.Token.Reveal()}
-	if r.TLS != nil {
-		settings.TLS = r.TLS.Client()
-	}
-	return schema.NewRegistry(settings)
-}
 
 const registryVariables = `The registry and how to sign in to it are taken from SCHEMA_REGISTRY_URL, _USERNAME and _PASSWORD or _TOKEN,
 _CA_FILE, _CERT_FILE and _KEY_FILE, the subject from KAFKA_TOPIC: <topic>-value. Nothing else has to be set.`
@@ -137,7 +124,7 @@ func withRegistry(ctx context.Context, write bool, do func(ctx context.Context, 
 	if write {
 		settings.Lookup = false
 	}
-	registry, err := registryClient(settings)
+	registry, err := daemon.RegistryClient(settings)
 	if err != nil {
 		return err
 	}

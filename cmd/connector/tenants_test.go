@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/teams-kafka/connector/internal/config"
+	"github.com/teams-kafka/connector/internal/daemon"
 	"github.com/teams-kafka/connector/internal/instruments/graphsim"
 	"github.com/teams-kafka/connector/internal/instruments/judge"
 	"github.com/teams-kafka/connector/sink"
@@ -131,19 +132,19 @@ func TestRun_TwoTenantsInOneProcessShareATopicAndNothingElse(t *testing.T) {
 	defer cancel()
 	two := startTwoTenants(t, nil)
 	var logs syncBuffer
-	c, err := newConnector(two.config(t), slog.New(slog.NewTextHandler(&logs, nil)))
+	c, err := daemon.New(two.config(t), version(), slog.New(slog.NewTextHandler(&logs, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
 	running, stop := context.WithCancel(ctx)
 	ended := make(chan error, 1)
-	go func() { ended <- runUntil(running, c, 20*time.Second) }()
+	go func() { ended <- c.Run(running) }()
 	verdict := two.settle(t, ctx)
 	if verdict == nil {
-		t.Fatalf("not settled; not ready: %v\n%s", c.notReady(), logs.String())
+		t.Fatalf("not settled; not ready: %v\n%s", c.NotReady(), logs.String())
 	}
-	ready := c.notReady()
-	counts := tenantCounts(t, c.registry)
+	ready := c.NotReady()
+	counts := tenantCounts(t, c.Metrics())
 	stop()
 	if err := <-ended; err != nil {
 		t.Error(err)
@@ -211,17 +212,17 @@ func TestRun_ATenantWithAWrongSecretStopsAloneUntilItsFileIsPutRight(t *testing.
 	two.settings.Tenants["fabrikam"] = own
 
 	var logs syncBuffer
-	c, err := newConnector(two.config(t), slog.New(slog.NewTextHandler(&logs, nil)))
+	c, err := daemon.New(two.config(t), version(), slog.New(slog.NewTextHandler(&logs, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
 	running, stop := context.WithCancel(ctx)
 	ended := make(chan error, 1)
-	go func() { ended <- runUntil(running, c, 20*time.Second) }()
+	go func() { ended <- c.Run(running) }()
 	reasons := ""
-	for ctx.Err() == nil && !(strings.Contains(reasons, "AADSTS7000215") && tenantCounts(t, c.registry)[two.sims[0].TenantID()] > 0) {
+	for ctx.Err() == nil && !(strings.Contains(reasons, "AADSTS7000215") && tenantCounts(t, c.Metrics())[two.sims[0].TenantID()] > 0) {
 		wait(ctx, 20*time.Millisecond)
-		reasons = strings.Join(c.notReady(), "\n")
+		reasons = strings.Join(c.NotReady(), "\n")
 	}
 	if want := fmt.Sprintf("tenant fabrikam (%s): polling is stopped", two.sims[1].TenantID()); !strings.Contains(reasons, want) {
 		t.Errorf("readiness says %q, want %q", reasons, want)
@@ -230,11 +231,11 @@ func TestRun_ATenantWithAWrongSecretStopsAloneUntilItsFileIsPutRight(t *testing.
 		t.Errorf("readiness says of the other tenant: %q", reasons)
 	}
 	rotate(good)
-	for ctx.Err() == nil && (len(c.notReady()) > 0 || tenantCounts(t, c.registry)[two.sims[1].TenantID()] == 0) {
+	for ctx.Err() == nil && (len(c.NotReady()) > 0 || tenantCounts(t, c.Metrics())[two.sims[1].TenantID()] == 0) {
 		wait(ctx, 50*time.Millisecond)
 	}
 	if ctx.Err() != nil {
-		t.Errorf("still not ready: %v", c.notReady())
+		t.Errorf("still not ready: %v", c.NotReady())
 	}
 	stop()
 	if err := <-ended; err != nil {

@@ -146,7 +146,7 @@ func (v *verification) config(c *chosen, stored *offsets.Snapshot, users []strin
 		Graph: c.tenant.Client, Query: c.tenant.Query, Users: users, SomeUsers: len(v.users) > 0,
 		PageSize: c.tenant.PageSize, InFlight: c.tenant.InFlight, Policy: c.tenant.Policy,
 		Positions: positions, Ladder: c.tenant.Ladder,
-		Kafka: c.kafka, Tenant: c.tenant.Tenant, Topic: c.cfg.Topic, DeadLetters: c.cfg.DeadLetters(), Patience: c.cfg.RebuildTimeout,
+		Kafka: c.Kafka(), Tenant: c.tenant.Tenant, Topic: c.Config().Topic, DeadLetters: c.Config().DeadLetters(), Patience: c.Config().RebuildTimeout,
 		Examples: v.examples, Progress: progress,
 	}
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/teams-kafka/connector/internal/audit"
 	"github.com/teams-kafka/connector/internal/config"
+	"github.com/teams-kafka/connector/internal/daemon"
 	"github.com/teams-kafka/connector/internal/instruments/graphsim"
 )
 
@@ -50,9 +51,9 @@ func TestVerify_FindsAllThenWhatIsMissingAndARewindBringsNothingTwice(t *testing
 	if err != nil {
 		t.Fatal(err)
 	}
-	stream := func() *connector {
+	stream := func() *daemon.Daemon {
 		t.Helper()
-		c, err := newConnector(cfg, slog.New(slog.DiscardHandler))
+		c, err := daemon.New(cfg, version(), slog.New(slog.DiscardHandler))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -142,7 +143,7 @@ func TestVerify_FindsAllThenWhatIsMissingAndARewindBringsNothingTwice(t *testing
 		t.Errorf("the rewind asked for %v: no fencing or no transaction is seen, so that the audit's silence proves nothing", asked)
 	}
 	mu.Unlock()
-	if seen := itemCounts(stream().registry)["seen"]; seen < 300 {
+	if seen := itemCounts(stream().Metrics())["seen"]; seen < 300 {
 		t.Errorf("after the rewind only %d versions were read again", seen)
 	}
 	if report, r = verifyJSON(t, "--from", "5h", "--to", "now"); r.code != exitOK || report.Missing != 0 {

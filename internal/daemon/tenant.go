@@ -1,4 +1,4 @@
-package main
+package daemon
 
 import (
 	"fmt"
@@ -15,18 +15,18 @@ import (
 
 // tenant wires one tenant's stream. Nothing of it is shared with another tenant's but the topics: it has its
 // own connections, tokens, request rate and metrics, which carry the tenant's id as a label.
-func (c *connector) tenant(tenant config.Tenant, agent string) (worker.Config, error) {
-	cfg := c.cfg
+func (d *Daemon) tenant(tenant config.Tenant, agent string) (worker.Config, error) {
+	cfg := d.cfg
 	ladder, err := source.NewLadder(tenant.Lookbacks, tenant.PollInterval)
 	if err != nil {
 		return worker.Config{}, fmt.Errorf("%w: SOURCE_LOOKBACKS of tenant %v: %w", config.ErrInvalid, tenant, err)
 	}
-	registry := prometheus.WrapRegistererWith(prometheus.Labels{"tenant": tenant.ID}, c.registry)
+	registry := prometheus.WrapRegistererWith(prometheus.Labels{"tenant": tenant.ID}, d.registry)
 	sourceMetrics, workerMetrics := source.NewMetrics(registry), worker.NewMetrics(registry)
 	httpClient := source.NewHTTPClient(tenant.GraphRoots, tenant.InFlight)
 	credentials := credentialsOf(tenant, httpClient)
 	credentials.Metrics = sourceMetrics
-	credentials.Log = c.log.With(worker.LogAttributes(tenant.ID, tenant.Alias)...)
+	credentials.Log = d.log.With(worker.LogAttributes(tenant.ID, tenant.Alias)...)
 
 	transactionalID := ""
 	if cfg.ExactlyOnce {
@@ -50,13 +50,13 @@ func (c *connector) tenant(tenant config.Tenant, agent string) (worker.Config, e
 		Settle: tenant.Settle,
 		Policy: policy, IngestTimestamp: cfg.IngestTimestamp,
 		Writer: sink.WriterConfig{
-			Client: c.kafka,
+			Client: d.kafka,
 			Topics: sink.Topics{
 				Output: cfg.Topic, DeadLetters: cfg.DeadLetters(), Offsets: cfg.OffsetsTopic,
 				Partitions: cfg.Partitions, Replication: cfg.Replication, Retention: cfg.Retention,
 			},
 			TransactionalID: transactionalID, TransactionTimeout: cfg.TransactionTimeout,
-			Hook: worker.KafkaHook(c.registry, "writer", tenant.ID),
+			Hook: worker.KafkaHook(d.registry, "writer", tenant.ID),
 		},
 		CommitInterval: cfg.CommitInterval, CommitRecords: cfg.CommitRecords,
 		IndexHorizon: cfg.IndexHorizon, IndexMaxEntries: cfg.IndexMaxEntries,

@@ -1,4 +1,4 @@
-package main
+package daemon
 
 import (
 	"context"
@@ -32,7 +32,7 @@ func TestKafkaOptions_ARotatedPasswordIsUsedAtTheNextLogin(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	client, err := kgo.NewClient(kafkaOptions(cfg, slog.New(slog.DiscardHandler))...)
+	client, err := kgo.NewClient(KafkaOptions(cfg, "test", slog.New(slog.DiscardHandler))...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package main
+package daemon
 
 import (
 	"context"
@@ -16,12 +16,12 @@ import (
 	"github.com/teams-kafka/connector/sink"
 )
 
-// kafkaOptions are the options that every client of the cluster shares.
-func kafkaOptions(cfg config.Config, log *slog.Logger) []kgo.Opt {
+// KafkaOptions are the options that every client of the cluster shares.
+func KafkaOptions(cfg config.Config, version string, log *slog.Logger) []kgo.Opt {
 	opts := []kgo.Opt{
 		kgo.SeedBrokers(cfg.Brokers...),
 		kgo.ClientID(cfg.ClientID),
-		kgo.SoftwareNameAndVersion("teams-kafka-connector", version()),
+		kgo.SoftwareNameAndVersion("teams-kafka-connector", version),
 	}
 	if cfg.TLS != nil {
 		opts = append(opts, kgo.Dialer(cfg.TLS.Dial))
@@ -79,8 +79,8 @@ func (s *bearerSession) Challenge(said []byte) (done bool, answer []byte, err er
 	return s.Session.Challenge(said)
 }
 
-// signInRefused tells whether an error says that Kafka, or the endpoint that gives tokens for it, does not accept the
+// SignInRefused tells whether an error says that Kafka, or the endpoint that gives tokens for it, does not accept the
 // connector's sign-in.
-func signInRefused(err error) bool {
+func SignInRefused(err error) bool {
 	return sink.SignInRefused(err) || errors.Is(err, tokens.ErrRefused)
 }

@@ -1,86 +1,30 @@
-package main
+package daemon
 
 import (
-	"context"
-	"encoding/json"
-	"log/slog"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/teams-kafka/connector/internal/admin"
-	"github.com/teams-kafka/connector/internal/config"
 	"github.com/teams-kafka/connector/internal/instruments/graphsim"
 )
 
-// openStatus runs a connector against a simulator and returns a way to look at its status; both end with the test.
-func openStatus(t *testing.T, ctx context.Context, change func(*graphsim.Config)) (look func() admin.Status, sim *graphsim.Server) {
-	t.Helper()
-	dir := t.TempDir()
-	kafka, registry := startStack(t)
-	d := demo{simulation: simulation{users: 8, chats: 12, rate: 60, seed: 3}}
-	cfg := d.simulator(dir)
-	cfg.Content.BadItems = 0.03
-	if change != nil {
-		change(&cfg)
-	}
-	sim, err := graphsim.Start(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = sim.Close() })
-	parsed, err := config.Parse(d.settings(sim, dir, kafka.Brokers(), registry.URL()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := newConnector(parsed, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	running, stop := context.WithCancel(ctx)
-	ended := make(chan error, 1)
-	go func() { ended <- runUntil(running, c, 20*time.Second) }()
-	sampled, unsampled := context.WithCancel(ctx)
-	sampling := make(chan error, 1)
-	go func() { sampling <- c.rates.keep(sampled, c.tallies) }()
-	t.Cleanup(func() {
-		stop()
-		unsampled()
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
-		if err := <-sampling; err != nil {
-			t.Error(err)
-		}
-	})
-	return func() admin.Status {
-		// As it arrives: what JSON cannot say is not there.
-		text, err := json.Marshal(c.status(ctx))
-		if err != nil {
-			t.Fatal(err)
-		}
-		var s admin.Status
-		if err := json.Unmarshal(text, &s); err != nil {
-			t.Fatal(err)
-		}
-		return s
-	}, sim
-}
-
 func TestStatus_SaysHowItGoes(t *testing.T) {
 	t.Parallel()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	look, sim := openStatus(t, ctx, func(c *graphsim.Config) { c.Access.Forbidden = 0.3 })
+	stage := newStage()
+	stage.sim.Access.Forbidden = 0.3
+	stage.open(t)
+	stage.run(t)
+	sim := stage.graph
 	var s admin.Status
-	until(t, ctx, "everything is shown", func() bool {
-		s = look()
+	until(t, "everything is shown", func() bool {
+		s = stage.look(t)
 		return len(s.Tenants) == 1 && len(s.Tenants[0].Suspended) > 0 && s.Tenants[0].Items.PerSecond > 0 && s.Tenants[0].Late.Count > 0 &&
 			s.Tenants[0].Items.Outcomes["dead-letter"] > 0 && len(s.Group.Members) > 0
 	})
 	tenant := s.Tenants[0]
-	if !s.Ready || len(s.Reasons) != 0 || s.Name != "demo" || s.Delivery != "exactly-once" || s.Topics.DeadLetters != s.Topics.Output+".dlq" {
+	if !s.Ready || len(s.Reasons) != 0 || s.Name != "stage" || s.Delivery != "exactly-once" || s.Topics.DeadLetters != s.Topics.Output+".dlq" {
 		t.Errorf("%+v", s)
 	}
 	if len(s.Group.Members) != 1 || !s.Group.Joined || !s.Group.Members[0].Self || !slices.Equal(s.Group.Members[0].Tenants, []string{sim.TenantID()}) {
@@ -124,12 +68,13 @@ func TestStatus_SaysWhatGraphRefuses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-			defer cancel()
-			look, _ := openStatus(t, ctx, test.change)
+			stage := newStage()
+			test.change(&stage.sim)
+			stage.open(t)
+			stage.run(t)
 			var s admin.Status
-			until(t, ctx, "the state is shown", func() bool {
-				s = look()
+			until(t, "the state is shown", func() bool {
+				s = stage.look(t)
 				return len(s.Tenants) == 1 && s.Tenants[0].State == test.state
 			})
 			tenant := s.Tenants[0]
@@ -143,13 +88,9 @@ func TestStatus_SaysWhatGraphRefuses(t *testing.T) {
 // Before the topics are there, and while another process has the tenant, there is little to say, and it is said.
 func TestStatus_BeforeTheStart(t *testing.T) {
 	t.Parallel()
-	w := newWard()
-	w.open(t)
-	c, err := newConnector(w.config(t), slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := c.status(t.Context())
+	stage := newStage()
+	stage.open(t)
+	s := stage.daemon.Status(t.Context())
 	if s.Ready || len(s.Reasons) != 1 || s.Tenants == nil || s.Group.Members == nil || s.Recent == nil {
 		t.Errorf("%+v", s)
 	}
