@@ -19,11 +19,10 @@ import (
 // inProcess is a Graph simulator and a client of it, without a network between them.
 func inProcess(t *testing.T, cfg graphsim.Config, roles ...string) (*graphsim.Server, *Client) {
 	t.Helper()
-	sim, err := graphsim.Start(cfg)
+	sim, err := graphsim.New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { sim.Close() })
 	if roles != nil {
 		if err := sim.Adjust(graphsim.Settings{Roles: roles}); err != nil {
 			t.Fatal(err)
@@ -33,7 +32,7 @@ func inProcess(t *testing.T, cfg graphsim.Config, roles ...string) (*graphsim.Se
 	if err != nil {
 		t.Fatal(err)
 	}
-	http := &http.Client{Transport: handler{sim}}
+	http := &http.Client{Transport: sim.Transport(0)}
 	tokens := NewTokens(Credentials{TenantID: sim.TenantID(), ClientID: sim.ClientID(),
 		Kind: AuthSecret, Secret: sim.ClientSecret, Authority: sim.AuthorityURL(), Scope: "https://graph.microsoft.com/.default", HTTP: http})
 	return sim, NewClient(root, http, tokens, NewGate(100_000), "test (instance 1)", NewMetrics(nil))

@@ -6,7 +6,6 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"strings"
 	"sync"
@@ -163,20 +162,4 @@ func page(link string, items ...string) string {
 		next = fmt.Sprintf(`"@odata.nextLink":%q,`, link)
 	}
 	return "{" + next + `"value":[` + strings.Join(items, ",") + "]}"
-}
-
-// handler is a transport that calls a server in the same process, so that it works in virtual time too.
-type handler struct{ http.Handler }
-
-func (h handler) RoundTrip(r *http.Request) (*http.Response, error) {
-	recorder := httptest.NewRecorder()
-	in := r.Clone(r.Context())
-	in.RequestURI, in.RemoteAddr = r.URL.RequestURI(), "127.0.0.1:1"
-	if in.Body == nil {
-		in.Body = http.NoBody
-	}
-	h.ServeHTTP(recorder, in)
-	response := recorder.Result()
-	response.Request = r
-	return response, nil
 }

@@ -2,7 +2,6 @@ package source
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -15,10 +14,11 @@ import (
 	"github.com/teams-kafka/connector/offsets"
 )
 
-// simulated is the Graph simulator in virtual time: it is made outside of the bubble, because its listener waits for a
-// real network, and called in the same process.
+// simulated is the Graph simulator in virtual time. It is made outside of the bubble, so that a test can prepare it, and
+// called in the same process.
 type simulated struct {
 	sim    *graphsim.Server
+	graph  http.RoundTripper
 	client *Client
 	now    func() time.Time
 
@@ -43,12 +43,13 @@ func simulate(t *testing.T, cfg graphsim.Config) *simulated {
 	cfg.Now = func() time.Time { return s.now() }
 	s.sim, s.client = inProcess(t, cfg)
 	s.now = time.Now
+	s.graph = s.sim.Transport(200 * time.Millisecond)
 	s.client.http.Transport = s
 	return s
 }
 
 // RoundTrip takes a fifth of a second for a request.
-func (s *simulated) RoundTrip(r *http.Request) (response *http.Response, err error) {
+func (s *simulated) RoundTrip(r *http.Request) (*http.Response, error) {
 	path := strings.Split(r.URL.Path, "/")
 	if strings.Contains(r.URL.Path, "getAllMessages") {
 		s.mu.Lock()
@@ -58,13 +59,7 @@ func (s *simulated) RoundTrip(r *http.Request) (response *http.Response, err err
 		}
 		s.mu.Unlock()
 	}
-	<-time.After(200 * time.Millisecond)
-	defer func() {
-		if recover() != nil { // the simulator cuts the connection off, as net/http would
-			response, err = nil, errors.New("connection reset")
-		}
-	}()
-	return handler{s.sim}.RoundTrip(r)
+	return s.graph.RoundTrip(r)
 }
 
 // poller polls at a rate from positions and keeps those that are reached.

@@ -41,67 +41,109 @@ type Server struct {
 
 	http   *http.Server
 	served sync.WaitGroup
-	closed chan struct{}
+	closed chan struct{} // nil without a network, so that nothing in a bubble waits for a channel from outside
 	close  sync.Once
 }
 
-// Start makes the tenant and serves it until Close. The configuration's errors are those of Config.Validate; other
-// errors are about the address and the folder.
+// New makes the tenant without a network: requests reach it through Transport or ServeHTTP. It opens no socket and starts no
+// goroutine, so a server that is made inside a testing/synctest bubble lives entirely in that bubble's time. The errors are
+// those of Config.Validate.
+func New(cfg Config) (*Server, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	s, err := newServer(cfg.withDefaults())
+	if err != nil {
+		return nil, err
+	}
+	host := s.cfg.Host
+	if host == "" {
+		host = "graph.simulated.invalid"
+	}
+	s.furnish("https://" + host)
+	return s, nil
+}
+
+// Start makes the tenant and serves it over HTTPS until Close. The errors are those of Config.Validate, and others about the
+// address and the folder.
 func Start(cfg Config) (*Server, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	cfg = cfg.withDefaults()
-	s := &Server{
-		cfg: cfg, items: newItemCache(cfg.CacheBytes), stats: newCounters(), limiter: newLimiter(cfg.Limits),
-		tokens:       &tokens{given: map[string]*accessToken{}},
-		tenantID:     newGUID(cfg.Seed, purposeTenant).String(),
-		clientID:     newGUID(cfg.Seed, purposeClient).String(),
-		clientSecret: "sim~" + newGUID(cfg.Seed, purposeSecret).String(),
-		closed:       make(chan struct{}),
-	}
-	s.settings.Store(&cfg)
-	host, _, err := net.SplitHostPort(cfg.Address)
-	if err != nil {
-		return nil, fmt.Errorf("graphsim: address %q: %w", cfg.Address, err)
-	}
-	if cfg.Host != "" {
-		host = cfg.Host
-	}
-	certificate, caPEM, err := newCertificate(host)
+	s, err := newServer(cfg.withDefaults())
 	if err != nil {
 		return nil, err
 	}
-	s.caPEM = caPEM
-	if s.signingKey, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
+	if err := s.listen(); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// newServer makes a server that has neither a URL nor a tenant yet; furnish adds them.
+func newServer(cfg Config) (*Server, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
 		return nil, fmt.Errorf("graphsim: make a key for tokens: %w", err)
 	}
-	if cfg.Dir != "" {
-		if err := os.WriteFile(filepath.Join(cfg.Dir, "ca.pem"), caPEM, 0o644); err != nil {
-			return nil, fmt.Errorf("graphsim: write the certificate authority, for which Dir must exist: %w", err)
-		}
+	s := &Server{
+		cfg: cfg, items: newItemCache(cfg.CacheBytes), stats: newCounters(), limiter: newLimiter(cfg.Limits),
+		tokens:       &tokens{given: map[string]*accessToken{}},
+		signingKey:   key,
+		tenantID:     newGUID(cfg.Seed, purposeTenant).String(),
+		clientID:     newGUID(cfg.Seed, purposeClient).String(),
+		clientSecret: "sim~" + newGUID(cfg.Seed, purposeSecret).String(),
 	}
-	listener, err := net.Listen("tcp", cfg.Address)
-	if err != nil {
-		return nil, fmt.Errorf("graphsim: listen: %w", err)
-	}
-	s.url = "https://" + reachable(listener.Addr(), host)
+	s.settings.Store(&cfg)
+	return s, nil
+}
+
+// furnish gives the server its root URL, and its tenant as of now.
+func (s *Server) furnish(url string) {
+	s.url = url
 	s.model = newModel(s.cfg, s.graphMillis())
 	s.renderer = renderer{cfg: &s.cfg, userIDs: s.model.userIDs}
+}
+
+// listen opens the server's address and serves it.
+func (s *Server) listen() error {
+	host, _, err := net.SplitHostPort(s.cfg.Address)
+	if err != nil {
+		return fmt.Errorf("graphsim: address %q: %w", s.cfg.Address, err)
+	}
+	if s.cfg.Host != "" {
+		host = s.cfg.Host
+	}
+	certificate, caPEM, err := newCertificate(host)
+	if err != nil {
+		return err
+	}
+	s.caPEM = caPEM
+	if s.cfg.Dir != "" {
+		if err := os.WriteFile(filepath.Join(s.cfg.Dir, "ca.pem"), caPEM, 0o644); err != nil {
+			return fmt.Errorf("graphsim: write the certificate authority, for which Dir must exist: %w", err)
+		}
+	}
+	listener, err := net.Listen("tcp", s.cfg.Address)
+	if err != nil {
+		return fmt.Errorf("graphsim: listen: %w", err)
+	}
+	s.furnish("https://" + reachable(listener.Addr(), host))
 	s.http = &http.Server{
 		Handler:           s,
 		TLSConfig:         &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12},
 		ReadHeaderTimeout: 30 * time.Second,
 		ErrorLog:          log.New(io.Discard, "", 0), // clients that hang up are no news
 	}
+	s.closed = make(chan struct{})
 	s.served.Go(func() {
-		// ServeTLS ends with ErrServerClosed at Close; that it ends otherwise shows in every request that follows.
+		// ServeTLS returns ErrServerClosed after Close; any other error shows in every later request.
 		_ = s.http.ServeTLS(listener, "", "")
 	})
-	return s, nil
+	return nil
 }
 
-// reachable is the address a client on this machine can use.
+// reachable returns the address that a client on this machine can use.
 func reachable(addr net.Addr, host string) string {
 	tcp, ok := addr.(*net.TCPAddr)
 	if !ok {
@@ -113,8 +155,11 @@ func reachable(addr net.Addr, host string) string {
 	return net.JoinHostPort(host, fmt.Sprint(tcp.Port))
 }
 
-// Close stops serving and waits for what is under way to end.
+// Close stops serving and waits until the requests under way have ended. Without a network it does nothing.
 func (s *Server) Close() error {
+	if s.http == nil {
+		return nil
+	}
 	s.close.Do(func() { close(s.closed) })
 	err := s.http.Close()
 	s.served.Wait()
