@@ -2,9 +2,9 @@ package transform
 
 import "math"
 
-// durationMillis reads an ISO 8601 duration as Graph writes it, such as PT40M19.26S or P1DT2H, in
-// milliseconds; finer digits are cut off. It is not ok for what is no such duration, for years and
-// months (whose length is not fixed), and for more than an int64 holds.
+// durationMillis parses an ISO 8601 duration as Graph writes it, such as PT40M19.26S or P1DT2H, and
+// returns milliseconds, truncated. It is not ok for invalid durations, for years and months (which have
+// no fixed length), and for values beyond int64.
 func durationMillis(s string) (millis int64, ok bool) {
 	i, negative := 0, false
 	if i < len(s) && s[i] == '-' {
@@ -69,8 +69,8 @@ func durationMillis(s string) (millis int64, ok bool) {
 	return millis, true
 }
 
-// durationUnit returns the place of a designator in the order of designators, and its length in
-// milliseconds, 0 if it is none.
+// durationUnit returns the rank of a designator in the required order and its length in milliseconds,
+// 0 for an unknown designator.
 func durationUnit(designator byte, inTime bool) (rank int, millis int64) {
 	switch {
 	case !inTime && designator == 'W':

@@ -2,25 +2,25 @@ package transform
 
 import "errors"
 
-// The errors of this package. None is worth a second try: the same item fails the same way for ever,
-// so it belongs into the dead letters, whole. No text holds a value of the item.
+// The errors of this package. Do not retry: the same item always fails the same way, so it goes to the
+// dead letters, whole. No error text contains a value of the item.
 var (
-	// ErrUnidentified is wrapped by the errors of Identify: the item has no usable identity. The text
-	// names the property.
+	// ErrUnidentified means that an item has no usable identity. Identify returns it; the text names
+	// the property.
 	ErrUnidentified = errors.New("item has no usable identity")
 
-	// ErrMalformed is wrapped by the errors of Message for what is no JSON object, names a member
-	// twice, or holds bytes that are no UTF-8. The text gives the offset in bytes.
+	// ErrMalformed means that an item is not a JSON object, has a duplicate member name, or contains
+	// invalid UTF-8. Message returns it; the text gives the offset in bytes.
 	ErrMalformed = errors.New("item is malformed")
 
-	// ErrTime is wrapped by the errors of Message for an item whose own created, modified, edited or
-	// deleted time is no time. The text names the property.
+	// ErrTime means that the created, modified, edited or deleted time of an item is invalid. Message
+	// returns it; the text names the property.
 	ErrTime = errors.New("item has a time that is none")
 
-	// ErrForeignRecord is wrapped by IdentityFromHeaders for a record this connector did not write.
+	// ErrForeignRecord means that this connector did not write a record. IdentityFromHeaders returns it.
 	ErrForeignRecord = errors.New("record was not written by this connector")
 
-	// ErrForeignPointer is wrapped by JSON for a record whose unmapped map names a place that the
-	// record does not have. Message makes no such record.
+	// ErrForeignPointer means that unmapped names a place the record does not have. JSON returns it;
+	// Message never makes such a record.
 	ErrForeignPointer = errors.New("unmapped names a place that the record does not have")
 )

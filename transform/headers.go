@@ -29,16 +29,16 @@ const (
 
 const sourcePrefix = "https://graph.microsoft.com/tenants/"
 
-// EventID is ce_id: chatId/id/etag.
+// EventID returns the ce_id: chatId/id/etag.
 func (id Identity) EventID() string {
 	return id.ChatID + "/" + id.ID + "/" + id.Version.ETag
 }
 
-// EventTime is ce_time: the version's time with millisecond digits, in UTC.
+// EventTime returns the ce_time: the version's time in UTC, in milliseconds.
 func (id Identity) EventTime() string { return string(id.appendEventTime(nil)) }
 
 func (id Identity) appendEventTime(b []byte) []byte {
-	// Without digits of the second the library has a way that is three times as fast.
+	// The library formats three times as fast without a fraction of a second.
 	b = time.UnixMilli(id.Version.Time).UTC().AppendFormat(b, time.RFC3339)
 	millis := id.Version.Time % 1000
 	if millis < 0 {
@@ -47,10 +47,10 @@ func (id Identity) appendEventTime(b []byte) []byte {
 	return append(b[:len(b)-1], '.', byte('0'+millis/100), byte('0'+millis/10%10), byte('0'+millis%10), 'Z')
 }
 
-// Source is ce_source for a tenant id.
+// Source returns the ce_source of a tenant.
 func Source(tenant string) string { return sourcePrefix + tenant }
 
-// TenantOf returns the tenant id in a ce_source, or "" if the value is none of ours.
+// TenantOf returns the tenant id in a ce_source, or "" if this connector did not write the value.
 func TenantOf(source string) string {
 	tenant, ok := strings.CutPrefix(source, sourcePrefix)
 	if !ok {
@@ -59,18 +59,19 @@ func TenantOf(source string) string {
 	return tenant
 }
 
-// Headers makes the headers of one tenant's records. Values that all of them share lie in memory only once, and must stay as they are.
+// Headers makes the headers of one tenant's records. All records share the memory of equal values, so
+// callers must not change them.
 type Headers struct{ source, contentType []byte }
 
-// NewHeaders makes Headers for a tenant id and the encoder's content type.
+// NewHeaders returns Headers for a tenant id and the encoder's content type.
 func NewHeaders(tenant, contentType string) Headers {
 	return Headers{source: []byte(Source(tenant)), contentType: []byte(contentType)}
 }
 
 var specVersion, created, updated, deleted = []byte("1.0"), []byte(TypeCreated), []byte(TypeUpdated), []byte(TypeDeleted)
 
-// Append appends a record's headers to dst. What is the record's own is appended to text, and lies there. The event type is one of
-// TypeCreated, TypeUpdated and TypeDeleted.
+// Append appends a record's headers to dst. It appends the values that only this record has to text,
+// which must outlive the record. The event type is TypeCreated, TypeUpdated or TypeDeleted.
 func (h *Headers) Append(dst []kgo.RecordHeader, text []byte, id Identity, eventType string) ([]kgo.RecordHeader, []byte) {
 	kind := created
 	switch eventType {
@@ -96,10 +97,10 @@ func (h *Headers) Append(dst []kgo.RecordHeader, text []byte, id Identity, event
 	), text
 }
 
-// IdentityFromHeaders derives the identity of a record that stands in the topic from its key (the
-// chatId) and three headers; it gives back exactly what Identify gave for the item, also when a part
-// of ce_id holds a slash, because key and subject say where the parts end (invariants 3, 5). The identity's texts are parts of
-// eventID, without a copy: it is good as long as that stays as it is.
+// IdentityFromHeaders derives the identity of a record in the topic from its key (the chatId) and three
+// headers. The result equals what Identify returned for the item, even if a part of ce_id contains a
+// slash, because key and subject show where the parts end (invariants 3, 5). The identity's strings
+// share the memory of eventID, so it is valid only while eventID stays unchanged.
 func IdentityFromHeaders(key, eventID, subject, eventTime []byte) (Identity, error) {
 	chat, rest := cut(textOf(eventID), len(key))
 	id, etag := cut(rest, len(subject))
@@ -117,7 +118,7 @@ func IdentityFromHeaders(key, eventID, subject, eventTime []byte) (Identity, err
 	}, nil
 }
 
-// cut splits s at the slash at index n. Both parts are empty if there is none.
+// cut splits s at the slash at index n. Without a slash there, both parts are empty.
 func cut(s string, n int) (before, after string) {
 	if n >= len(s) || s[n] != '/' {
 		return "", ""

@@ -10,26 +10,26 @@ import (
 	"github.com/teams-kafka/connector/schema"
 )
 
-// Message converts one item to a record that is the caller's own. See Converter.Message.
+// Message converts one item to a record that the caller owns. See Converter.Message.
 func Message(item []byte, policy Policy) (m *schema.ChatMessage, eventType string, err error) {
 	return new(Converter).Message(bytes.Clone(item), policy)
 }
 
-// Converter converts items one after the other and uses its memory again. Its zero value is ready
-// for use, by one goroutine.
+// Converter converts items one after another and reuses its memory. Its zero value is ready to use.
+// It is not safe for concurrent use.
 type Converter struct {
 	reader
 	message schema.ChatMessage
 	room    room
 }
 
-// Message converts one item, and applies the policy. The event type is one of TypeCreated,
-// TypeUpdated and TypeDeleted. The record refers to item, which is not changed; it is good until the
-// next call and as long as item stays as it is.
+// Message converts one item and applies the policy. The event type is TypeCreated, TypeUpdated or
+// TypeDeleted. The record refers to the bytes of item and does not change them. It is valid until the
+// next call, and only while item stays unchanged.
 //
-// The errors wrap ErrMalformed or ErrTime. Everything else that an item can hold, the record holds:
-// what has no field, or what its field cannot hold exactly, stands in Unmapped. It needs no
-// identity: refusing an item that has none is Identify's part.
+// Errors wrap ErrMalformed or ErrTime. The record keeps everything else: a value without a field, or
+// one that its field cannot hold exactly, goes into Unmapped. Message does not require an identity;
+// Identify refuses items without one.
 func (c *Converter) Message(item []byte, policy Policy) (m *schema.ChatMessage, eventType string, err error) {
 	m, err = c.read(item)
 	if err != nil {
@@ -40,8 +40,8 @@ func (c *Converter) Message(item []byte, policy Policy) (m *schema.ChatMessage, 
 	return m, eventType, nil
 }
 
-// read converts the item. On an error that wraps ErrTime the record is whole, with the bad times in
-// Unmapped.
+// read converts the item. If the error wraps ErrTime, the record is complete and has the invalid times
+// in Unmapped.
 func (c *Converter) read(item []byte) (*schema.ChatMessage, error) {
 	c.reader.reset(item)
 	c.room.reset()
@@ -58,7 +58,7 @@ func (c *Converter) read(item []byte) (*schema.ChatMessage, error) {
 		return nil, fmt.Errorf("%w: at byte %d of %d", ErrMalformed, c.at, len(item))
 	}
 	if c.doubtful && !jsontext.Value(item).IsValid(jsontext.AllowInvalidUTF8(true)) {
-		return nil, fmt.Errorf("%w: a name stands twice", ErrMalformed)
+		return nil, fmt.Errorf("%w: duplicate member name", ErrMalformed)
 	}
 	if len(c.unmapped) > 0 {
 		c.message.Unmapped = make(map[string]string, len(c.unmapped))
@@ -72,13 +72,13 @@ func (c *Converter) read(item []byte) (*schema.ChatMessage, error) {
 	return &c.message, nil
 }
 
-// typeOfEvent tells what this version of a message is: its deletion, a change, or its first version.
+// typeOfEvent returns the event type of this version: deleted, updated, or created for the first one.
 //
-// Graph gives a new message an etag equal to its id and changes the etag with every change,
-// reactions included, so the etag decides; the times differ by some milliseconds for new messages
-// already. They decide only where there is no etag or no id. A message that was changed before
-// it was first read begins with an update. Source: the chatMessage page of the Graph reference for what
-// changes the etag; its examples for id and etag of a new message.
+// The etag decides. Graph gives a new message an etag equal to its id and changes the etag with every
+// change, including reactions. The times decide only if the etag or the id is missing, because they
+// differ by some milliseconds even for new messages. The first record of a message that changed before
+// it was read is an update. Source: the chatMessage page of the Graph reference for what changes the
+// etag, and its examples for the id and etag of a new message.
 func typeOfEvent(m *schema.ChatMessage) string {
 	switch {
 	case m.DeletedDateTime != nil:
@@ -97,8 +97,7 @@ func typeOfEvent(m *schema.ChatMessage) string {
 	return TypeCreated
 }
 
-// IsDeadLetter tells whether err says that an item cannot become a record, however often it is
-// tried.
+// IsDeadLetter reports whether err means that the item can never become a record.
 func IsDeadLetter(err error) bool {
 	return errors.Is(err, ErrUnidentified) || errors.Is(err, ErrMalformed) || errors.Is(err, ErrTime)
 }

@@ -5,29 +5,29 @@ import (
 	"unsafe"
 )
 
-// reader reads the members of the objects of one item. A value that fits its field goes there; every
-// other one goes to unmapped. Once it has failed it reads no further, so that only the end result
-// needs to be checked.
+// reader reads the members of the objects in one item. It stores a value in its field if the value
+// fits, and in unmapped otherwise. After a failure it reads nothing more, so callers check only the
+// final result.
 type reader struct {
 	cursor
-	text      string // the data, which the texts of the record are parts of
-	unescaped []byte // the texts that are not, one behind the other
+	text      string // the data as a string; most strings of the record are slices of it
+	unescaped []byte // the strings that had escapes, one after another
 	name      []byte // of the member whose value comes next
 	nameRoom  []byte
-	path      []step // the way from the item to the object whose members are being read
+	path      []step // from the item to the object whose members are being read
 	unmapped  []unmappedValue
-	badTime   string // the first of the item's own times that is none
-	doubtful  bool   // some name may stand twice in its object
+	badTime   string // the first of the item's own times that is invalid
+	doubtful  bool   // some object may have a duplicate member name
 	failed    bool   // the item is malformed
 }
 
-// step is one step of the way into an item: the name of a member or the index of an element.
+// step is one step of the path into an item: the name of a member or the index of an element.
 type step struct {
 	name  string
-	index int // meant if name is empty
+	index int // valid if name is empty
 }
 
-// unmappedValue is a value that no field holds exactly: JSON Pointer and raw JSON text.
+// unmappedValue is a value that no field holds exactly, as a JSON Pointer and raw JSON.
 type unmappedValue struct{ pointer, json string }
 
 func (r *reader) reset(item []byte) {
@@ -44,23 +44,23 @@ func (r *reader) reset(item []byte) {
 	}
 }
 
-// maxUnescapedRoom bounds what is held for the next item, in bytes.
+// maxUnescapedRoom bounds the memory kept for the next item, in bytes.
 const maxUnescapedRoom = 1 << 20
 
-// textOf returns the bytes as a text without a copy. The text changes with the bytes: this is why a
-// record is good only until the Converter's next call and as long as its item stays as it is.
+// textOf returns the bytes as a string without copying. The string changes with the bytes, which is
+// why a record is valid only until the Converter's next call and while its item stays unchanged.
 func textOf(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
 func (r *reader) fail() { r.failed = true }
 
-// object is an object that is being read.
+// object is the state of an object being read.
 type object struct {
 	begun bool
 	names nameFilter
 }
 
-// member goes to the next member of an object, leaving its name in r.name; the cursor is before its
-// value. It returns false behind the last member.
+// member advances to the next member of an object. It leaves the name in r.name and the cursor in front
+// of the value. It returns false after the last member.
 func (r *reader) member(o *object) bool {
 	if r.failed {
 		return false
@@ -68,7 +68,7 @@ func (r *reader) member(o *object) bool {
 	switch next := r.peek(); {
 	case !o.begun:
 		o.begun = true
-		r.at++ // the brace, which the caller has seen
+		r.at++ // the brace that the caller has seen
 		if r.take('}') {
 			return false
 		}
@@ -89,7 +89,7 @@ func (r *reader) member(o *object) bool {
 	}
 	r.name = r.data[inside.from:inside.to]
 	if !plain {
-		// A name with half a surrogate pair cannot be said in UTF-8, nor in a JSON Pointer.
+		// Neither UTF-8 nor a JSON Pointer can express a name with half a surrogate pair.
 		if r.name, ok = appendUnescaped(r.nameRoom[:0], r.name); !ok {
 			r.fail()
 			return false
@@ -100,8 +100,8 @@ func (r *reader) member(o *object) bool {
 	return true
 }
 
-// enter tells whether the value of the current member is an object, whose members are to be read and
-// which is to be left then. What is neither an object nor null goes to unmapped.
+// enter reports whether the value of the current member is an object. If so, the caller reads its
+// members and then calls leave. A value that is neither an object nor null goes to unmapped.
 func (r *reader) enter(name string) bool {
 	if r.peek() != '{' {
 		r.other()
@@ -113,8 +113,8 @@ func (r *reader) enter(name string) bool {
 
 func (r *reader) leave() { r.path = r.path[:len(r.path)-1] }
 
-// other reads a value that the current member's field cannot hold. Null is as if it were absent, and
-// so is not kept.
+// other reads a value that the current member's field cannot hold. It does not keep null, which is
+// equivalent to an absent member.
 func (r *reader) other() {
 	if r.peek() == 'n' && r.literal("null") {
 		return
@@ -127,7 +127,7 @@ func (r *reader) other() {
 	r.keep(whole)
 }
 
-// keep puts the value of the current member to unmapped.
+// keep stores the value of the current member in unmapped.
 func (r *reader) keep(whole span) {
 	r.unmapped = append(r.unmapped, unmappedValue{
 		pointer: string(appendToken(r.pointer(), r.name)),
@@ -135,7 +135,7 @@ func (r *reader) keep(whole span) {
 	})
 }
 
-// pointer is the JSON Pointer of the object whose members are being read.
+// pointer returns the JSON Pointer of the object whose members are being read.
 func (r *reader) pointer() []byte {
 	var pointer []byte
 	for _, step := range r.path {
@@ -164,8 +164,8 @@ func appendToken[T []byte | string](pointer []byte, name T) []byte {
 	return pointer
 }
 
-// str reads a string whose first quote the caller has seen. It is not ok if the text is no Unicode or
-// the item is malformed.
+// str reads a string whose opening quote the caller has seen. It is not ok if the string is not valid
+// Unicode or the item is malformed.
 func (r *reader) str() (value string, whole span, ok bool) {
 	from := r.at
 	inside, plain, ok := r.quoted()
@@ -178,15 +178,15 @@ func (r *reader) str() (value string, whole span, ok bool) {
 		return r.text[inside.from:inside.to], whole, true
 	}
 	begin := len(r.unescaped)
-	// If this moves to a larger room, the texts before it keep the old one.
+	// If append moves to a larger array, the strings before this one keep the old array.
 	r.unescaped, ok = appendUnescaped(r.unescaped, r.data[inside.from:inside.to])
 	return textOf(r.unescaped[begin:]), whole, ok
 }
 
-// An integer of 32 bits has no more digits than this.
+// maxIntegerDigits is the length of the longest 32-bit integer.
 const maxIntegerDigits = len("-2147483648")
 
-// textField reads a text.
+// textField reads a string.
 func (c *Converter) textField(field **string) {
 	if c.peek() != '"' {
 		c.other()
@@ -204,8 +204,8 @@ func (c *Converter) textField(field **string) {
 	*field = target
 }
 
-// timeField reads a time. One that is finer than a millisecond is kept in unmapped as well; what is no time
-// is kept there alone.
+// timeField reads a time. If the time is finer than a millisecond, unmapped keeps the original as well.
+// A value that is not a time goes to unmapped only.
 func (c *Converter) timeField(field **int64) (ok bool) {
 	switch c.peek() {
 	case '"':
@@ -237,15 +237,15 @@ func (c *Converter) timeField(field **int64) (ok bool) {
 	return true
 }
 
-// ownTimeField reads one of the four times that say what a version is. What is no time makes a dead
-// letter of the item.
+// ownTimeField reads one of the four times that describe a version. An invalid one makes the item a
+// dead letter.
 func (c *Converter) ownTimeField(name string, field **int64) {
 	if !c.timeField(field) && c.badTime == "" {
 		c.badTime = name
 	}
 }
 
-// durationField reads a duration: its text, and beside it its length if it has one.
+// durationField reads a duration as text and, if its length is fixed, in milliseconds.
 func (c *Converter) durationField(field **string, millis **int64) {
 	c.textField(field)
 	if *field == nil {
@@ -258,8 +258,8 @@ func (c *Converter) durationField(field **string, millis **int64) {
 	}
 }
 
-// intField reads a whole number of 32 bits, written as one: 1.0 is another number to a reader that
-// keeps texts.
+// intField reads a 32-bit integer in plain notation. It does not take 1.0, because a reader that keeps
+// the text would see a different number.
 func (c *Converter) intField(field **int32) {
 	whole, ok := c.value()
 	if !ok {
@@ -298,7 +298,8 @@ func (c *Converter) booleanField(field **bool) {
 	}
 }
 
-// objectsField reads an array of objects. An array with an element that is none is kept in unmapped, whole.
+// objectsField reads an array of objects. If an element is not an object, the whole array goes to
+// unmapped.
 func objectsField[T any](c *Converter, name string, read func(*Converter, *T)) []T {
 	if c.peek() != '[' {
 		c.other()
@@ -333,7 +334,7 @@ func objectsField[T any](c *Converter, name string, read func(*Converter, *T)) [
 	return nil
 }
 
-// textsField reads an array of texts. An array with an element that is none is kept in unmapped, whole.
+// textsField reads an array of strings. If an element is not a string, the whole array goes to unmapped.
 func (c *Converter) textsField(name string) []string {
 	if c.peek() != '[' {
 		c.other()
@@ -366,7 +367,8 @@ func (c *Converter) textsField(name string) []string {
 	return nil
 }
 
-// keepArray keeps the array that begins at begin whole, and forgets what of its parts was kept since.
+// keepArray stores the whole array that begins at begin in unmapped and drops the parts of it that were
+// stored since.
 func (c *Converter) keepArray(name string, begin, kept int) {
 	c.unmapped = c.unmapped[:kept]
 	c.at = begin

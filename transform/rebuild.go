@@ -12,10 +12,9 @@ import (
 	"github.com/teams-kafka/connector/schema"
 )
 
-// JSON rebuilds the JSON of Graph from a record: what Message made the record from, but for the order
-// of members, members that are null, and the notation of times and strings. Where unmapped and a field
-// both have a value, unmapped is right. The error wraps ErrForeignPointer, or says which field holds
-// what no JSON can say.
+// JSON rebuilds Graph's JSON from a record: what Message made the record from, except for the order of
+// members, null members, and the notation of times and strings. If unmapped and a field both have a
+// value, unmapped wins. The error wraps ErrForeignPointer or names the field that JSON cannot express.
 func JSON(m *schema.ChatMessage) ([]byte, error) {
 	w := rebuilder{unmapped: byObject(m.Unmapped)}
 	w.chatMessage(m)
@@ -31,13 +30,13 @@ func JSON(m *schema.ChatMessage) ([]byte, error) {
 // overrides are the unmapped members of one object, by name.
 type overrides map[string]string
 
-// byObject groups unmapped by the pointer of the object that the member stands in.
+// byObject groups unmapped by the pointer of the object that contains the member.
 func byObject(unmapped map[string]string) map[string]overrides {
 	objects := make(map[string]overrides)
 	for pointer, value := range unmapped {
 		i := strings.LastIndexByte(pointer, '/')
 		if i < 0 {
-			objects["none"] = overrides{pointer: value} // the pointer of no object
+			objects["none"] = overrides{pointer: value} // not a valid pointer of any object
 			continue
 		}
 		object, name := pointer[:i], pointer[i+1:]
@@ -53,13 +52,13 @@ func byObject(unmapped map[string]string) map[string]overrides {
 // rebuilder writes the JSON of one record.
 type rebuilder struct {
 	out      []byte
-	pointer  []byte // of the object that is being written
+	pointer  []byte // of the object being written
 	unmapped map[string]overrides
 	own      overrides // of the object that is being written
 	err      error
 }
 
-// object writes an object whose members write writes.
+// object writes an object; write writes its members.
 func (w *rebuilder) object(write func()) {
 	outer := w.own
 	w.own = w.unmapped[string(w.pointer)]
@@ -79,7 +78,7 @@ func (w *rebuilder) object(write func()) {
 	w.own = outer
 }
 
-// name writes a comma if one is due, and the name of a member.
+// name writes the name of a member, after a comma if it is not the first.
 func (w *rebuilder) name(name string) {
 	if w.out[len(w.out)-1] != '{' {
 		w.out = append(w.out, ',')
@@ -99,7 +98,7 @@ func (w *rebuilder) quote(name, value string) {
 	w.out = quoted
 }
 
-// member writes a member, unless it is null or unmapped has it.
+// member writes a member unless it is null or in unmapped.
 func (w *rebuilder) member(name string, isNull bool, write func()) {
 	if _, overridden := w.own[name]; overridden || isNull {
 		return
@@ -168,7 +167,7 @@ func records[T any](w *rebuilder, name string, values []T, write func(*rebuilder
 	})
 }
 
-// One method for each type of record, the way back of those in records.go.
+// The rest of the file has one method for each type of record, the reverse of those in records.go.
 
 func (w *rebuilder) chatMessage(m *schema.ChatMessage) {
 	w.object(func() {

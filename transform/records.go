@@ -2,8 +2,8 @@ package transform
 
 import "github.com/teams-kafka/connector/schema"
 
-// One method for each type of record: which property goes to which field. JSON in rebuild.go is the
-// way back.
+// This file has one method for each type of record, which maps properties to fields. rebuild.go has the
+// reverse.
 
 func (c *Converter) chatMessage(m *schema.ChatMessage) {
 	for o := new(object); c.member(o); {
@@ -140,7 +140,7 @@ func (c *Converter) identitySet(name string) *schema.IdentitySet {
 	return set
 }
 
-// user reads a user that its caller has entered, or that is an element of an array.
+// user reads a user object that the caller has entered or that is an element of an array.
 func (c *Converter) user(user *schema.TeamworkUserIdentity) {
 	for o := new(object); c.member(o); {
 		switch string(c.name) {

@@ -2,9 +2,9 @@ package transform
 
 import "github.com/teams-kafka/connector/schema"
 
-// room is the memory that the parts of one record are made of. A record has some thirty texts and a
-// dozen parts, each behind a pointer because it may be null; taken from here they cost a few
-// allocations for the first record and none for those that follow.
+// room is the memory for the parts of one record. A record has some thirty strings and a dozen parts,
+// each behind a pointer because it may be null. Taken from room they cost a few allocations for the
+// first record and none for later ones.
 type room struct {
 	texts         pool[string]
 	longs         pool[int64]
@@ -44,8 +44,8 @@ func (r *room) reset() {
 // pool hands out zero values of one type until it is reset.
 type pool[T any] struct{ block []T }
 
-// The blocks double from the first size to the last, so that neither a small record pays for a large
-// one nor a huge one holds its memory for ever.
+// The blocks double from the first size to the last, so that a small record does not pay for a large
+// one and a huge one does not hold its memory forever.
 const (
 	firstBlock = 4
 	lastBlock  = 256
@@ -53,7 +53,7 @@ const (
 
 func (p *pool[T]) next() *T {
 	if len(p.block) == cap(p.block) {
-		// What was handed out stays where it is; the record refers to it.
+		// Values already handed out stay where they are, because the record refers to them.
 		p.block = make([]T, 0, min(max(firstBlock, 2*cap(p.block)), lastBlock))
 	}
 	var zero T

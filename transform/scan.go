@@ -10,21 +10,21 @@ import (
 	"github.com/teams-kafka/connector/internal/base/jsonscan"
 )
 
-// cursor reads the JSON text of one item from front to back. It exists because reading JSON is the
-// costliest step of the whole way: with it, an item becomes a record in less time than a general
-// decoder takes for the tokens alone (see the benchmarks). What is rare it leaves to the library: values
-// the record does not know, and the doubt whether a name stands twice. Fuzz tests hold it to the
-// library's judgement of what is well-formed.
+// cursor reads the JSON text of one item from front to back. It exists because reading JSON is the most
+// expensive step of the whole path: with it, converting an item takes less time than a general decoder
+// needs for the tokens alone (see the benchmarks). It leaves rare work to the library: values without a
+// field, and the check for duplicate names. Fuzz tests compare it with the library on what is
+// well-formed.
 type cursor struct {
 	data []byte
 	at   int
 }
 
-// span is a part of the data.
+// span is a range of the data.
 type span struct{ from, to int }
 
-// peek skips white space and returns the byte that follows, 0 at the end of the data (a byte that no
-// JSON has there).
+// peek skips white space and returns the next byte, or 0 at the end of the data. JSON never has a 0
+// byte there.
 func (c *cursor) peek() byte {
 	if c.at < len(c.data) && c.data[c.at] > ' ' {
 		return c.data[c.at]
@@ -44,7 +44,7 @@ func (c *cursor) peekFurther() byte {
 	return 0
 }
 
-// take skips white space and the byte b, and tells whether it was there.
+// take skips white space and, if it comes next, the byte b. It reports whether b was there.
 func (c *cursor) take(b byte) bool {
 	if c.peek() != b {
 		return false
@@ -59,8 +59,8 @@ func (c *cursor) literal(word string) (ok bool) {
 	return ok
 }
 
-// quoted reads a string, from quote to quote. inside lies between the quotes, and is the string itself
-// if it is plain; otherwise it has escapes, which are well-formed.
+// quoted reads a string, quotes included. inside is the range between the quotes. If the string is
+// plain, that is its value; otherwise it contains well-formed escapes.
 func (c *cursor) quoted() (inside span, plain, ok bool) {
 	end, plain, ascii, ok := jsonscan.Text(c.data, c.at)
 	if !ok {
@@ -71,8 +71,8 @@ func (c *cursor) quoted() (inside span, plain, ok bool) {
 	return inside, plain, ascii || utf8.Valid(c.data[inside.from:inside.to])
 }
 
-// appendUnescaped appends what lies inside a string whose escapes are well-formed. It is not ok if
-// there is half a surrogate pair in it: JSON can say that, UTF-8 cannot.
+// appendUnescaped appends the value of a string with well-formed escapes. It is not ok if the string
+// contains half a surrogate pair, which JSON can express and UTF-8 cannot.
 func appendUnescaped(dst, inside []byte) (unescaped []byte, ok bool) {
 	for {
 		n := bytes.IndexByte(inside, '\\')
@@ -89,8 +89,8 @@ func appendUnescaped(dst, inside []byte) (unescaped []byte, ok bool) {
 	}
 }
 
-// unescape returns what the well-formed escape that s begins with stands for, and its length; for half
-// a surrogate pair −1.
+// unescape returns the value and length of the well-formed escape at the start of s. The value is −1
+// for half a surrogate pair.
 func unescape(s []byte) (r rune, length int) {
 	switch s[1] {
 	case 'b':
@@ -154,8 +154,8 @@ func (c *cursor) value() (span, bool) {
 	return whole, ok
 }
 
-// skip passes over any value and looks no closer at it than it must to find its end, which is right
-// for every well-formed value and arbitrary for others.
+// skip skips any value. It looks only as close as finding the end requires: the end is right for a
+// well-formed value and arbitrary for others.
 func (c *cursor) skip() bool {
 	depth := 0
 	for {
@@ -169,7 +169,7 @@ func (c *cursor) skip() bool {
 		case '{', '[':
 			depth++
 			c.at++
-			continue // an empty one ends at once
+			continue // an empty array or object ends at once
 		case '}', ']':
 			if depth == 0 {
 				return false

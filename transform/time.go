@@ -7,10 +7,9 @@ import (
 
 var errNoTime = errors.New("not an RFC 3339 time")
 
-// ParseTime reads a DateTimeOffset as Graph writes it: RFC 3339 with any number of fractional
-// digits, in any zone. Graph trims trailing zeros of the fraction, so no fixed layout fits. Only
-// years 1 to 9999 (in UTC) are times; what lies outside cannot be told from a typing error. Digits
-// finer than a nanosecond are cut off.
+// ParseTime parses a DateTimeOffset as Graph writes it: RFC 3339 with any number of fractional digits,
+// in any zone. Graph trims trailing zeros of the fraction, so no fixed layout fits. Valid years are 1
+// to 9999 in UTC. ParseTime truncates digits finer than a nanosecond.
 func ParseTime(s string) (time.Time, error) {
 	t, ok := parseInstant(s)
 	if !ok {
@@ -23,13 +22,13 @@ func ParseTime(s string) (time.Time, error) {
 type instant struct {
 	seconds int64 // since 1970-01-01T00:00:00Z
 	nanos   int32 // 0 to 999,999,999
-	finer   bool  // digits finer than a nanosecond, and not zero, were cut off
+	finer   bool  // nonzero digits finer than a nanosecond were truncated
 }
 
-// millis is the instant in milliseconds since 1970-01-01T00:00:00Z; finer digits are cut off.
+// millis returns the instant in milliseconds since 1970-01-01T00:00:00Z, truncated.
 func (t instant) millis() int64 { return t.seconds*1000 + int64(t.nanos)/1e6 }
 
-// whole tells whether millis holds the instant exactly.
+// whole reports whether millis is exact.
 func (t instant) whole() bool { return t.nanos%1e6 == 0 && !t.finer }
 
 // The first second of year 1 and the last one of year 9999.
@@ -38,9 +37,9 @@ const (
 	lastSecond  = 253402300799
 )
 
-// parseInstant reads RFC 3339, strictly: the standard library's parser takes more, such as hours of one
-// digit and a comma before the fraction. What both take, both take for the same instant. It runs up to
-// five times per message, and needs no string.
+// parseInstant parses RFC 3339 strictly. The standard library's parser accepts more, such as one-digit
+// hours and a comma before the fraction; where both accept a text, they agree on the instant. It runs
+// up to five times per message, so it works on bytes.
 func parseInstant[T []byte | string](s T) (instant, bool) {
 	if len(s) < len("2006-01-02T15:04:05Z") ||
 		s[4] != '-' || s[7] != '-' || s[10] != 'T' || s[13] != ':' || s[16] != ':' {
@@ -114,7 +113,7 @@ func daysIn(year, month int) int {
 	return 31
 }
 
-// daysSince1970 counts years from March on, so that a leap day is the last day of its year.
+// daysSince1970 counts years from March, so that the leap day is the last day of its year.
 func daysSince1970(year, month, day int) int64 {
 	if month <= 2 {
 		year--
@@ -126,7 +125,7 @@ func daysSince1970(year, month, day int) int64 {
 	return int64(days - epoch)
 }
 
-// floor is n/d rounded down; year 0 becomes −1 when it is counted from March on.
+// floor returns n/d rounded down. Year 0, counted from March, becomes −1.
 func floor(n, d int) int {
 	if n < 0 {
 		return (n - d + 1) / d
