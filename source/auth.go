@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/url"
 	"regexp"
 	"strings"
 	"sync"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 	"github.com/cenkalti/backoff/v4"
 )
@@ -173,7 +175,7 @@ func (t *Tokens) exchange(ctx context.Context, claims string) (azcore.AccessToke
 }
 
 // refusal tells a refusal, which concerns the whole tenant, from a login service that cannot be reached,
-// which concerns everybody and passes.
+// which passes.
 func (c Credentials) refusal(err error) *Error {
 	service := "the login service"
 	if c.Kind == AuthManagedIdentity {
@@ -185,11 +187,11 @@ func (c Credentials) refusal(err error) *Error {
 	case known && answered.RawResponse == nil:
 		return loginDown.fail(service+" cannot be reached", plain(err))
 	case known && transient(answered.RawResponse.StatusCode):
-		failed := loginDown.fail(service+" gives no token", nil).of(answered.RawResponse)
-		failed.RetryAfter = retryAfter(answered.RawResponse.Header, time.Now())
+		failed := loginDown.fail(c.words(service+" issues no token", answered), nil).of(answered.RawResponse)
+		failed.RetryAfter, failed.Bounded = retryAfter(answered.RawResponse.Header, time.Now())
 		return failed
 	case known:
-		return loginRefused.fail(service+" refused: "+aadsts(err), nil).of(answered.RawResponse)
+		return loginRefused.fail(c.words(service+" refused", answered), nil).of(answered.RawResponse)
 	case c.Kind == AuthManagedIdentity:
 		// What azidentity calls unavailable: no identity is assigned to this machine.
 		return loginRefused.fail(service+" refused", plain(err))
@@ -202,16 +204,34 @@ func transient(status int) bool { return status == http.StatusTooManyRequests ||
 
 var aadstsPattern = regexp.MustCompile(`AADSTS\d+:[^\r\n"\\]{0,200}`)
 
-// aadsts is the one line of a login error that says what is wrong.
-func aadsts(err error) string {
-	if found := aadstsPattern.FindString(err.Error()); found != "" {
-		return strings.TrimSpace(found)
+// words appends to what happened what the login service said about it, if it said anything: its AADSTS
+// line, or else the text of its response, without the secret should the service echo it.
+func (c Credentials) words(happened string, answered *azidentity.AuthenticationFailedError) string {
+	text := aadstsPattern.FindString(answered.Error())
+	if text == "" {
+		if body, err := runtime.Payload(answered.RawResponse); err == nil {
+			said := readError(body)
+			text = strings.TrimSpace(said.code + " " + said.detail)
+		}
 	}
-	return plain(err).Error()
+	if c.Secret != nil {
+		if secret := c.Secret(); secret != "" {
+			text = strings.ReplaceAll(text, secret, "[redacted]")
+		}
+	}
+	if text = clean(text, maxDetail); text == "" {
+		return happened
+	}
+	return happened + ": " + text
 }
 
-// plain keeps the first line of an SDK's error, which otherwise prints the whole exchange.
+// plain makes one line of an SDK's error, which has several. The cause is not always in the first one.
 func plain(err error) error {
-	line, _, _ := strings.Cut(err.Error(), "\n")
-	return errors.New(clean(line, 300))
+	var failed *url.Error
+	if errors.As(err, &failed) {
+		err = failed.Err
+	}
+	// The SDK appends a successful response that it cannot read, which may hold a token.
+	text, _, _ := strings.Cut(err.Error(), "raw message was:")
+	return errors.New(clean(text, maxDetail))
 }

@@ -11,6 +11,8 @@ import (
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 	"software.sslmate.com/src/go-pkcs12"
+
+	"github.com/teams-kafka/connector/internal/base/plaintext"
 )
 
 // ReadCertificate reads a client certificate with its RSA key: PEM without a password, or PFX with or
@@ -22,6 +24,11 @@ func ReadCertificate(file, password string) ([]*x509.Certificate, crypto.Private
 	data, err := os.ReadFile(file)
 	if err != nil {
 		return nil, nil, fmt.Errorf("client certificate: %w", err)
+	}
+	if plaintext.Marked(data) { // PEM that a Windows editor saved; PFX is binary and has no mark
+		if data, err = plaintext.Decode(data); err != nil {
+			return nil, nil, fmt.Errorf("client certificate %s: %w", file, err)
+		}
 	}
 	certificates, key, err := parseCertificate(data, password)
 	if err != nil {

@@ -5,19 +5,14 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
-	"math"
 	"net"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
-	"regexp"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -86,28 +81,6 @@ type Query struct {
 	Filter, Model string
 }
 
-// MessagesURL is the address of the first page of a user's messages last modified at or after from
-// and before to, in milliseconds. Both of Graph's bounds are exclusive, so the lower one is a
-// millisecond earlier; both are required.
-func (c *Client) MessagesURL(user string, from, to int64, top int, q Query) string {
-	window := "lastModifiedDateTime gt " + graphTime(from-1) + " and lastModifiedDateTime lt " + graphTime(to)
-	if q.Filter != "" {
-		window = "(" + q.Filter + ") and (" + window + ")"
-	}
-	var b strings.Builder
-	b.WriteString(strings.TrimSuffix(c.root.String(), "/"))
-	b.WriteString("/v1.0/users/" + url.PathEscape(user) + "/chats/getAllMessages?$top=" + strconv.Itoa(top))
-	if q.Model != "" {
-		b.WriteString("&model=" + q.Model)
-	}
-	b.WriteString("&$filter=" + strings.ReplaceAll(url.QueryEscape(window), "+", "%20"))
-	return b.String()
-}
-
-func graphTime(ms int64) string {
-	return time.UnixMilli(ms).UTC().Format("2006-01-02T15:04:05.000Z")
-}
-
 // Page fetches one page of messages. Every error is an *Error, or the context's.
 func (c *Client) Page(ctx context.Context, link string) (Page, error) {
 	return c.page(ctx, link, messagesRequest)
@@ -124,6 +97,7 @@ func (c *Client) Skew() (ahead time.Duration, ok bool) { return c.clock.skew() }
 type kind struct {
 	name   string // in metrics
 	header http.Header
+	types  []string // of the collection, in lower case, as @odata.context may name it
 }
 
 // Headers are not carried by links, so they go with every page.
@@ -131,67 +105,61 @@ var (
 	messagesRequest = kind{"messages", http.Header{
 		// Without it a system message is an "unknownFutureValue".
 		"Prefer": {"include-unknown-enum-members"},
-	}}
+	}, []string{"chatmessage", "/messages"}}
 	usersRequest = kind{"users", http.Header{
-		// With $count=true in the query it makes an advanced query of it.
+		// With $count=true in the query this makes it an advanced query.
 		"Consistencylevel": {"eventual"},
-	}}
+	}, []string{"user", "directoryobject"}}
 )
 
 func (c *Client) page(ctx context.Context, link string, k kind) (Page, error) {
-	body, err := c.get(ctx, link, k)
+	r, err := c.get(ctx, link, k)
 	if err != nil {
 		return Page{}, err
 	}
-	page, failed := c.parse(body.Bytes())
+	page, failed := c.parse(r.url, r.body.Bytes(), k)
 	c.metrics.request(k.name, failed)
 	if failed != nil {
-		c.recycle(body)
+		c.recycle(r.body)
 		return Page{}, failed
 	}
-	page.release = func() { c.recycle(body) }
+	c.calm()
+	// Only a page that is one shows Graph's clock: what comes from a proxy has the proxy's.
+	c.clock.observe(r.date, r.received)
+	page.release = func() { c.recycle(r.body) }
 	return page, nil
 }
 
-// parse reads a page, and judges its link here and again before it is followed: one that would be refused tomorrow should
-// be refused today.
-func (c *Client) parse(body []byte) (Page, *Error) {
-	page, err := ParsePage(body)
+// parse reads a page. It resolves the page's link and checks it here and again before it is followed: a
+// link that would be refused tomorrow should be refused today.
+func (c *Client) parse(base *url.URL, body []byte, k kind) (Page, *Error) {
+	page, err := ParsePage(body, k.types...)
 	if err != nil {
 		return Page{}, noPage.fail(err.Error(), nil)
 	}
 	if page.NextLink == "" {
 		return page, nil
 	}
-	_, failed := c.allowed(page.NextLink)
-	return page, failed
+	next, failed := c.follow(base, page.NextLink)
+	if failed != nil {
+		return page, failed
+	}
+	page.NextLink = next.String()
+	return page, nil
 }
 
-// allowed parses a link and refuses one that leads away from the configured root (invariant 7).
-func (c *Client) allowed(link string) (*url.URL, *Error) {
-	u, err := url.Parse(link)
-	if err != nil {
-		return nil, foreignLink.fail("it is no URL", nil)
-	}
-	if u.User != nil || u.Scheme != c.root.Scheme || !strings.EqualFold(u.Hostname(), c.root.Hostname()) || port(u) != port(c.root) {
-		return nil, foreignLink.fail(fmt.Sprintf("it leads to %.100q, the configured root is %q",
-			u.Scheme+"://"+u.Host, c.root.Scheme+"://"+c.root.Host), nil)
-	}
-	return u, nil
+// response is a body that came with status 200.
+type response struct {
+	url            *url.URL
+	body           *bytes.Buffer
+	date, received time.Time // the Date header, zero if it has none; our clock when it came
 }
 
-func port(u *url.URL) string {
-	if p := u.Port(); p != "" {
-		return p
-	}
-	return map[string]string{"https": "443", "http": "80"}[u.Scheme]
-}
-
-// get fetches a page's body. It counts what fails; what it brings is counted when it is read.
-func (c *Client) get(ctx context.Context, link string, k kind) (*bytes.Buffer, error) {
-	u, refused := c.allowed(link)
+// get fetches a page's body. It counts failures; a body is counted once it has been parsed.
+func (c *Client) get(ctx context.Context, link string, k kind) (response, error) {
+	u, refused := c.follow(nil, link)
 	if refused != nil {
-		return nil, refused
+		return response{}, refused
 	}
 	for attempt := 0; ; attempt++ {
 		token, serial, err := c.tokens.Token(ctx)
@@ -200,22 +168,21 @@ func (c *Client) get(ctx context.Context, link string, k kind) (*bytes.Buffer, e
 			if errors.As(err, &failed) {
 				c.hold(failed)
 			}
-			return nil, err
+			return response{}, err
 		}
 		if err := c.gate.Wait(ctx); err != nil {
-			return nil, err
+			return response{}, err
 		}
-		body, header, failed := c.once(ctx, u, token, k)
+		r, header, failed := c.once(ctx, u, token, k)
 		if ctx.Err() != nil {
-			return nil, ctx.Err()
+			return response{}, ctx.Err()
 		}
 		if failed == nil {
-			c.calm()
-			return body, nil
+			return r, nil
 		}
 		c.metrics.request(k.name, failed)
 		if failed.Status == http.StatusUnauthorized && attempt == 0 {
-			// Expired, revoked, or a claims challenge: one new token, one more try.
+			// The token is expired, revoked or answered with a claims challenge: try once with a new one.
 			c.tokens.Refused(serial, claimsChallenge(header))
 			continue
 		}
@@ -223,12 +190,12 @@ func (c *Client) get(ctx context.Context, link string, k kind) (*bytes.Buffer, e
 			c.gate.Throttled()
 		}
 		c.hold(failed)
-		return nil, failed
+		return response{}, failed
 	}
 }
 
 // once makes one request.
-func (c *Client) once(ctx context.Context, u *url.URL, token string, k kind) (*bytes.Buffer, http.Header, *Error) {
+func (c *Client) once(ctx context.Context, u *url.URL, token string, k kind) (response, http.Header, *Error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	header := http.Header{
@@ -245,13 +212,11 @@ func (c *Client) once(ctx context.Context, u *url.URL, token string, k kind) (*b
 	resp, err := c.http.Do(req)
 	if err != nil {
 		c.metrics.seconds(time.Since(sent))
-		return nil, nil, noResponse.fail("", withoutURL(err))
+		return response{}, nil, noResponse.fail("", withoutURL(err))
 	}
 	defer resp.Body.Close()
 	received := time.Now()
-	if date, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
-		c.clock.observe(date, received)
-	}
+	date, _ := http.ParseTime(resp.Header.Get("Date"))
 	body, err := c.readBody(resp)
 	c.metrics.seconds(time.Since(sent))
 	var failed *Error
@@ -263,10 +228,10 @@ func (c *Client) once(ctx context.Context, u *url.URL, token string, k kind) (*b
 	case body.Len() > maxBody:
 		failed = hugeBody.fail(fmt.Sprintf("the body is larger than %d bytes", maxBody), nil).of(resp)
 	default:
-		return body, resp.Header, nil
+		return response{u, body, date, received}, resp.Header, nil
 	}
 	c.recycle(body)
-	return nil, resp.Header, failed
+	return response{}, resp.Header, failed
 }
 
 // lastLook holds a request back that has waited for its connection while another one was told to wait:
@@ -287,7 +252,8 @@ func (c *Client) readBody(resp *http.Response) (*bytes.Buffer, error) {
 	if !ok {
 		body = new(bytes.Buffer)
 	}
-	body.Grow(int(min(max(0, resp.ContentLength), maxBody)) + bytes.MinRead)
+	// The length that a response announces is a claim: memory beyond this comes with the bytes.
+	body.Grow(int(min(max(0, resp.ContentLength), maxRecycled)) + bytes.MinRead)
 	if !strings.EqualFold(resp.Header.Get("Content-Encoding"), "gzip") {
 		_, err := body.ReadFrom(io.LimitReader(resp.Body, maxBody+1))
 		return body, err
@@ -325,71 +291,14 @@ func withoutURL(err error) error {
 	return err
 }
 
-// responseError reads Graph's error shape, {"error":{"code","message","innerError"}}, as far as it is
-// there. A message is Graph's own sentence; it is cut short and cleaned of control characters.
+// responseError makes the error of a response that is not a 200.
 func responseError(resp *http.Response, body []byte, received time.Time) *Error {
-	e := &Error{
-		Status:     resp.StatusCode,
-		RequestID:  clean(resp.Header.Get("request-id"), 64),
-		RetryAfter: retryAfter(resp.Header, received),
-	}
-	var shape struct {
-		Error struct {
-			Code    string `json:"code"`
-			Message string `json:"message"`
-		} `json:"error"`
-	}
-	if json.Unmarshal(body, &shape) == nil {
-		e.Code, e.Detail = clean(shape.Error.Code, 64), clean(shape.Error.Message, 200)
-	}
-	query := ""
-	if resp.Request != nil && resp.Request.URL != nil {
-		query = resp.Request.URL.RawQuery
-	}
-	classify(e, strings.Contains(query, "skip"))
+	e := &Error{Status: resp.StatusCode, RequestID: clean(resp.Header.Get("request-id"), maxCode)}
+	e.RetryAfter, e.Bounded = retryAfter(resp.Header, received)
+	words := readError(body)
+	e.Code, e.Detail = words.code, words.detail
+	classify(e, words.phrases(), resp.Request != nil && resp.Request.URL != nil && continues(resp.Request.URL))
 	return e
-}
-
-func clean(s string, most int) string {
-	s = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return ' '
-		}
-		return r
-	}, s)
-	if runes := []rune(s); len(runes) > most {
-		s = string(runes[:most]) + "…"
-	}
-	return s
-}
-
-// retryAfter is the wait a response asks for, rounded up to whole seconds: seconds, also with a
-// fraction (Graph documents both), or an HTTP date, which is measured against the response's own Date.
-// 0 means none.
-func retryAfter(h http.Header, received time.Time) time.Duration {
-	value := strings.TrimSpace(h.Get("Retry-After"))
-	if value == "" {
-		return 0
-	}
-	if seconds, err := strconv.ParseFloat(value, 64); err == nil {
-		if math.IsNaN(seconds) || seconds <= 0 {
-			return 0
-		}
-		return time.Duration(math.Ceil(min(seconds, 1e6))) * time.Second
-	}
-	at, err := http.ParseTime(value)
-	if err != nil {
-		return 0
-	}
-	now := received
-	if date, err := http.ParseTime(h.Get("Date")); err == nil {
-		now = date
-	}
-	wait := at.Sub(now)
-	if wait <= 0 {
-		return 0
-	}
-	return (wait + time.Second - 1).Truncate(time.Second)
 }
 
 // hold closes the gate where a response asks everyone to wait (invariant 6).
@@ -403,7 +312,11 @@ func (c *Client) hold(e *Error) {
 		wait = c.throttled.NextBackOff()
 		c.mu.Unlock()
 	}
-	c.gate.Hold(wait)
+	if e.Bounded {
+		c.gate.HoldAndProbe(wait)
+	} else {
+		c.gate.Hold(wait)
+	}
 	c.metrics.held(wait)
 }
 
@@ -413,21 +326,4 @@ func (c *Client) calm() {
 	c.mu.Lock()
 	c.throttled.Reset()
 	c.mu.Unlock()
-}
-
-var claimsPattern = regexp.MustCompile(`claims="([^"]+)"`)
-
-// claimsChallenge returns the decoded claims of a continuous access evaluation challenge, "" if the
-// response holds none.
-func claimsChallenge(h http.Header) string {
-	found := claimsPattern.FindStringSubmatch(h.Get("WWW-Authenticate"))
-	if found == nil {
-		return ""
-	}
-	for _, encoding := range []*base64.Encoding{base64.StdEncoding, base64.RawStdEncoding, base64.URLEncoding, base64.RawURLEncoding} {
-		if claims, err := encoding.DecodeString(found[1]); err == nil && json.Valid(claims) {
-			return string(claims)
-		}
-	}
-	return ""
 }

@@ -15,6 +15,9 @@ type graphClock struct {
 }
 
 func (c *graphClock) observe(date, received time.Time) {
+	if date.IsZero() {
+		return
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if received.After(c.received) {

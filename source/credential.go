@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"os"
 	"strings"
 	"time"
 
@@ -13,6 +12,8 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/cloud"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
+
+	"github.com/teams-kafka/connector/internal/base/plaintext"
 )
 
 // AuthKind is a way to prove to Entra ID which application this is.
@@ -94,7 +95,7 @@ func (c Credentials) credential() (azcore.TokenCredential, error) {
 	case AuthWorkloadIdentity:
 		// Not azidentity's WorkloadIdentityCredential, which keeps what it read for ten minutes and
 		// fills what it is not given from the environment.
-		assertion, err := os.ReadFile(c.FederatedTokenFile)
+		assertion, err := plaintext.Read(c.FederatedTokenFile)
 		if err != nil {
 			return nil, fmt.Errorf("federated token: %w", err)
 		}

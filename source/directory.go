@@ -4,9 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"net/url"
-	"os"
 	"strings"
+	"time"
+
+	"github.com/teams-kafka/connector/internal/base/plaintext"
 )
 
 // DefaultUsersFilter finds the users who have Teams: those with the service plan TEAMS1 enabled. Other
@@ -20,6 +23,8 @@ const usersPage = "999"
 // without regard to case and given in lower case.
 type Directory struct {
 	Client *Client
+	// Log takes the progress of long listings; nil for none.
+	Log *slog.Logger
 	// Listed are ids or principal names. They are taken as they are: nothing is asked about them.
 	Listed []string
 	// File holds more of them, one a line; blank lines and lines that begin with # are passed over.
@@ -83,7 +88,7 @@ func (d *Directory) named() ([]string, error) {
 	if d.File == "" {
 		return names, nil
 	}
-	text, err := os.ReadFile(d.File)
+	text, err := plaintext.Read(d.File)
 	if err != nil {
 		return nil, fmt.Errorf("source: list of users: %w", err)
 	}
@@ -95,22 +100,41 @@ func (d *Directory) named() ([]string, error) {
 	return names, nil
 }
 
+// The bounds of a listing: pages in a row that list nobody new, and pages in all, of 999 users each. A
+// listing with ever new links would otherwise never end.
+const (
+	maxIdlePages    = 20
+	maxListingPages = 10_000
+)
+
+// reportListing is how often a long listing reports its progress.
+const reportListing = 30 * time.Second
+
 // list adds the users of one listing.
 func (d *Directory) list(ctx context.Context, path, filter string, found *Found) error {
 	link := d.Client.root.String() + "/v1.0/" + path + "?$select=id,userPrincipalName&$count=true&$top=" + usersPage
 	if filter != "" {
 		link += "&$filter=" + strings.ReplaceAll(url.QueryEscape(filter), "+", "%20")
 	}
-	seen := make(map[string]bool)
+	seen := make(map[string]bool) // links
+	listed := make(map[string]bool)
+	idle := 0
+	report := time.Now().Add(reportListing)
 	for link != "" {
-		if seen[link] {
+		switch {
+		case seen[link]:
 			return loopingLink.fail("a page links back to one already read", nil)
+		case idle >= maxIdlePages:
+			return loopingLink.fail(fmt.Sprintf("the last %d pages list nobody who was not listed before", idle), nil)
+		case len(seen) >= maxListingPages:
+			return loopingLink.fail(fmt.Sprintf("the listing has more than %d pages", maxListingPages), nil)
 		}
 		seen[link] = true
 		page, err := d.Client.page(ctx, link, usersRequest)
 		if err != nil {
 			return err
 		}
+		before := len(listed)
 		for _, item := range page.Items {
 			var account struct {
 				ID                string `json:"id"`
@@ -119,7 +143,17 @@ func (d *Directory) list(ctx context.Context, path, filter string, found *Found)
 			if err := json.Unmarshal(item, &account); err != nil || account.ID == "" {
 				return noPage.fail("a user without an id", nil)
 			}
-			found.add(strings.ToLower(account.ID), strings.ToLower(account.UserPrincipalName))
+			id := strings.ToLower(account.ID)
+			listed[id] = true
+			found.add(id, strings.ToLower(account.UserPrincipalName))
+		}
+		idle++
+		if len(listed) > before {
+			idle = 0
+		}
+		if now := time.Now(); d.Log != nil && now.After(report) {
+			d.Log.Info("still listing users", "listing", path, "pages", len(seen), "users", len(listed))
+			report = now.Add(reportListing)
 		}
 		link = page.NextLink
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -17,15 +18,16 @@ type Action int
 const (
 	// Retry asks for the same page again after a backoff.
 	Retry Action = iota
-	// Hold asks for the same page again once the tenant's gate opens; no one is to blame.
+	// Hold asks for the same page again once the tenant's gate opens; no user is to blame.
 	Hold
-	// Restart gives the slice up and reads half of it from its first page, after a backoff.
+	// Restart drops the slice and reads half of it from its first page, after a backoff.
 	Restart
 	// Shrink asks for smaller pages and reads the slice again.
 	Shrink
-	// Suspend leaves the user alone for growing pauses; the others go on (invariant 8).
+	// Suspend leaves the user alone for growing pauses; the others are polled (invariant 8).
 	Suspend
-	// StopTenant stops polling for the tenant and tries again slowly (invariant 8).
+	// StopTenant stops polling for the tenant and tries again slowly, once it is certain that the
+	// failure is the tenant's and not one user's (invariant 8).
 	StopTenant
 )
 
@@ -33,7 +35,7 @@ func (a Action) String() string {
 	return [...]string{"retry", "hold", "restart", "shrink", "suspend", "stop-tenant"}[a]
 }
 
-// The reasons an operator is told, in readiness, metrics and log. Match them with errors.Is.
+// The reasons that readiness, metrics and log show. Match them with errors.Is.
 var (
 	ErrThrottled    = errors.New("throttled")
 	ErrUnavailable  = errors.New("service is unavailable")
@@ -57,8 +59,12 @@ type Error struct {
 	Status int
 	// Code is Graph's error code, RequestID Graph's own id of the request, for a support case.
 	Code, RequestID string
-	// RetryAfter is the wait that Graph asked for, 0 if it named none.
+	// RetryAfter is the wait that Graph asked for, 0 if it named none and at most an hour. Bounded
+	// reports whether Graph asked for more than that.
 	RetryAfter time.Duration
+	Bounded    bool
+	// Tenant reports whether the failure concerns no user: the login service or the token failed.
+	Tenant bool
 	// Action is what follows, Reason one of the sentinels above.
 	Action Action
 	Reason error
@@ -101,63 +107,64 @@ func (e *Error) Unwrap() []error {
 
 // rule is a row of the table that says what follows from a failure.
 type rule struct {
-	// The condition: statuses from least to most, and what code or message contain, in lower case.
-	// Rows of faults have none, the code that finds the fault names the row.
+	// The condition: statuses from least to most, and the phrases of which the response's text has one,
+	// in lower case. Rows of faults have no condition; the code that finds the fault names the row.
 	least, most int
-	contains    string
-	// paged rows hold for a page that a nextLink led to, held rows for a response with Retry-After.
-	paged, held bool
+	says        []string
+	// next rows apply to a page that a nextLink led to, held rows to a response with Retry-After.
+	next, held bool
 
 	action Action
 	reason error
+	tenant bool // concerns no user
 
 	// For the documentation: what was seen, and what an operator can do.
 	seen, remedy string
 }
 
-func (r rule) matches(e *Error, text string, paged bool) bool {
-	return r.least <= e.Status && e.Status <= r.most && strings.Contains(text, r.contains) &&
-		(paged || !r.paged) && (e.RetryAfter > 0 || !r.held)
+// matches reports whether a row applies. phrases are the response's texts without what they quote: a
+// name in a text decides nothing.
+func (r rule) matches(e *Error, phrases string, next bool) bool {
+	return r.least <= e.Status && e.Status <= r.most && (next || !r.next) && (e.RetryAfter > 0 || !r.held) &&
+		(r.says == nil || slices.ContainsFunc(r.says, func(phrase string) bool { return strings.Contains(phrases, phrase) }))
 }
 
-// rules is searched from the top; the first match decides. Classified by status first, because Graph's
-// codes differ in spelling between its services. Sources: the error, throttling and licensing pages of the
-// Graph documentation, and reports where they are silent.
+// rules is searched from the top; the first match decides. It goes by status and by what was asked.
+// Graph's error codes do not help: they differ between its services, and most are the status in words.
+// Where Graph says only in prose what kind of refusal it is, whole phrases of its are looked for.
+// Sources: the error, throttling and licensing pages of the Graph documentation, and reports where they
+// are silent.
 var rules = []rule{
-	{least: 400, most: 400, contains: "token", action: Restart, reason: ErrStaleLink,
-		seen: "a nextLink whose skip token is no longer valid", remedy: noRemedy},
-	{least: 400, most: 400, contains: "skip", action: Restart, reason: ErrStaleLink,
-		seen: "the same, in other words", remedy: noRemedy},
-	{least: 400, most: 400, contains: "filter", action: StopTenant, reason: ErrBadRequest,
-		seen: "Graph does not take the `$filter`, which is the same for every user", remedy: "check `GRAPH_FILTER` against the reference page of getAllMessages"},
-	{least: 400, most: 400, paged: true, action: Restart, reason: ErrStaleLink,
-		seen: "any other 400 for a page that a nextLink led to", remedy: noRemedy},
+	{least: 400, most: 400, next: true, action: Restart, reason: ErrStaleLink,
+		seen: "the page that a nextLink led to is refused, as a rule because its skip token is no longer valid", remedy: noRemedy},
+	{least: 400, most: 400, says: []string{"invalid $filter", "invalid filter", "not allowed in $filter"}, action: StopTenant, reason: ErrBadRequest,
+		seen: "Graph does not accept the `$filter`, which is the same for every user", remedy: "check `GRAPH_FILTER` against the reference page of getAllMessages"},
 	{least: 400, most: 400, action: Suspend, reason: ErrBadRequest,
-		seen: "Graph does not take the request for this user", remedy: "look at the message and the request-id; an id that is none is the usual cause"},
+		seen: "Graph does not accept the request for this user", remedy: "look at the message and the request-id; an invalid id is the usual cause"},
 	{least: 401, most: 401, action: StopTenant, reason: ErrUnauthorized,
 		seen: "the token is refused, and a new one as well", remedy: "check the app registration and its credential"},
 	{least: 402, most: 402, action: StopTenant, reason: ErrUnpaid,
-		seen: "payment is required: no subscription, no licence, or an evaluation that is used up", remedy: "the licensing page of the Teams export API; `GRAPH_MODEL`"},
-	{least: 403, most: 403, contains: "missing role", action: StopTenant, reason: ErrUnauthorized,
+		seen: "payment is required: no subscription, no license, or an evaluation that is used up", remedy: "see the licensing page of the Teams export API; `GRAPH_MODEL`"},
+	{least: 403, most: 403, says: []string{"missing role permissions"}, action: StopTenant, reason: ErrUnauthorized,
 		seen: "the token lacks the role", remedy: "grant `Chat.Read.All` as an application permission, with admin consent"},
-	{least: 403, most: 403, contains: "no authorization information", action: StopTenant, reason: ErrUnauthorized,
+	{least: 403, most: 403, says: []string{"no authorization information"}, action: StopTenant, reason: ErrUnauthorized,
 		seen: "the token has no role for Teams at all", remedy: sameRemedy},
-	{least: 403, most: 403, contains: "license", action: Suspend, reason: ErrUnlicensed,
-		seen: "the user has no licence", remedy: "assign one, or exclude the user (`SOURCE_EXCLUDE_USERS`)"},
+	{least: 403, most: 403, says: []string{"license information", "valid license", "office365 license", "license assigned", "not licensed"}, action: Suspend, reason: ErrUnlicensed,
+		seen: "the user has no license", remedy: "assign one, or exclude the user (`SOURCE_EXCLUDE_USERS`)"},
 	{least: 403, most: 403, action: Suspend, reason: ErrDenied,
-		seen: "access to this user is denied", remedy: "passes by itself in some reports; else exclude the user, or open a case with the request-id"},
+		seen: "access to this user is denied", remedy: "some reports say that it passes by itself; else exclude the user, or open a case with the request-id"},
 	{least: 404, most: 404, action: Suspend, reason: ErrUserGone,
 		seen: "the user is unknown or has no mailbox", remedy: "exclude the user, or correct its name in `SOURCE_USERS`"},
 	{least: 408, most: 408, action: Retry, reason: ErrUnavailable,
-		seen: "Graph gave up waiting", remedy: noRemedy},
+		seen: "Graph stopped waiting", remedy: noRemedy},
 	{least: 410, most: 410, action: Restart, reason: ErrStaleLink,
 		seen: "a link is gone", remedy: noRemedy},
 	{least: 412, most: 412, action: StopTenant, reason: ErrUnauthorized,
-		seen: "a delegated token, where only an application's own is taken", remedy: "use the app registration's own credential (client credentials flow)"},
+		seen: "a delegated token, where Graph accepts only an application's own", remedy: "use the app registration's own credential (client credentials flow)"},
 	{least: 429, most: 429, action: Hold, reason: ErrThrottled,
-		seen: "throttled: the whole tenant waits as long as Retry-After says, without one by growing pauses; the rate goes down", remedy: "lower `SOURCE_RATE` if other applications share the quota"},
+		seen: "throttled: the whole tenant waits as long as Retry-After says, or by growing pauses without one", remedy: "lower `SOURCE_RATE` if other applications share the quota"},
 	{least: 504, most: 504, action: Shrink, reason: ErrUnavailable,
-		seen: "the gateway gave up waiting, usually for a large page", remedy: "lower `SOURCE_PAGE_SIZE` if it happens often"},
+		seen: "the gateway stopped waiting, usually for a large page", remedy: "lower `SOURCE_PAGE_SIZE` if it happens often"},
 	{least: 500, most: 599, held: true, action: Hold, reason: ErrUnavailable,
 		seen: "the service is unavailable and says for how long", remedy: noRemedy},
 	{least: 500, most: 599, action: Retry, reason: ErrUnavailable,
@@ -170,10 +177,10 @@ var rules = []rule{
 
 const noRemedy = "none needed"
 
-// sameRemedy stands in the table for the remedy of the row above.
+// sameRemedy means the remedy of the row above.
 const sameRemedy = "the same"
 
-// advice is the remedy where there is one to give.
+// advice returns the remedy, empty if nothing is needed.
 func (r rule) advice() string {
 	switch r.remedy {
 	case noRemedy:
@@ -185,7 +192,7 @@ func (r rule) advice() string {
 	}
 }
 
-// fault is a failure that no status tells.
+// fault is a failure that no status shows.
 type fault int
 
 const (
@@ -207,19 +214,19 @@ var faults = [...]rule{
 	brokenBody: {action: Retry, reason: ErrMalformed,
 		seen: "a body that breaks off", remedy: noRemedy},
 	noPage: {action: Retry, reason: ErrMalformed,
-		seen: "200 with something that is no page: truncated JSON, or HTML from a proxy", remedy: "check proxies in between if it lasts"},
+		seen: "status 200 without a page: truncated JSON, an error, another collection, or HTML from a proxy", remedy: "check proxies in between if it lasts"},
 	hugeBody: {action: Shrink, reason: ErrMalformed,
 		seen: "a body of more than 64 MiB", remedy: noRemedy},
 	foreignLink: {action: Suspend, reason: ErrRefusedLink,
 		seen: "a nextLink that leads away from `GRAPH_ENDPOINT`", remedy: "set `GRAPH_ENDPOINT` to the root that Graph itself uses"},
 	loopingLink: {action: Restart, reason: ErrLinkLoop,
-		seen: "a nextLink that leads to a page already read, or to no end", remedy: noRemedy},
-	loginDown: {action: Hold, reason: ErrUnavailable,
-		seen: "the login service gives no token for now", remedy: "check the network and the egress rules if it lasts"},
-	loginRefused: {action: StopTenant, reason: ErrUnauthorized,
+		seen: "nextLinks that lead to a page already read, or never end", remedy: noRemedy},
+	loginDown: {action: Hold, reason: ErrUnavailable, tenant: true,
+		seen: "the login service does not issue a token at present", remedy: "check the network and the egress rules if it lasts"},
+	loginRefused: {action: StopTenant, reason: ErrUnauthorized, tenant: true,
 		seen: "the login service refuses the credential; the text has its AADSTS code", remedy: "correct or renew the credential"},
-	roleMissing: {action: StopTenant, reason: ErrUnauthorized,
-		seen: "the token has no role that getAllMessages takes", remedy: "grant `Chat.Read.All` as an application permission, with admin consent"},
+	roleMissing: {action: StopTenant, reason: ErrUnauthorized, tenant: true,
+		seen: "the token lacks every role that getAllMessages accepts", remedy: "grant `Chat.Read.All` as an application permission, with admin consent"},
 	itemRefused: {action: Suspend, reason: ErrItemRefused,
 		seen: "an item that fits neither the topic nor the dead letters; the position stays before it", remedy: "raise `max.message.bytes` of the dead-letter topic"},
 }
@@ -227,27 +234,27 @@ var faults = [...]rule{
 // fail makes the error of a fault.
 func (f fault) fail(detail string, cause error) *Error {
 	r := faults[f]
-	return &Error{Action: r.action, Reason: r.reason, Detail: detail, Remedy: r.advice(), Cause: cause}
+	return &Error{Action: r.action, Reason: r.reason, Tenant: r.tenant, Detail: detail, Remedy: r.advice(), Cause: cause}
 }
 
-// of adds what a response tells of itself.
+// of adds the response's status and request id.
 func (e *Error) of(resp *http.Response) *Error {
-	e.Status, e.RequestID = resp.StatusCode, clean(resp.Header.Get("request-id"), 64)
+	e.Status, e.RequestID = resp.StatusCode, clean(resp.Header.Get("request-id"), maxCode)
 	return e
 }
 
-// classify fills in action and reason of an answered request; paged says that a nextLink led to it.
-func classify(e *Error, paged bool) {
-	text := strings.ToLower(e.Code + " " + e.Detail)
+// classify sets the action and the reason of a response's error. next reports whether a nextLink led to
+// the request.
+func classify(e *Error, phrases string, next bool) {
 	for _, r := range rules {
-		if r.matches(e, text, paged) {
+		if r.matches(e, phrases, next) {
 			e.Action, e.Reason, e.Remedy = r.action, r.reason, r.advice()
 			return
 		}
 	}
 }
 
-// ErrorTable is the table of all failures, in Markdown, for the documentation.
+// ErrorTable returns the table of all failures, in Markdown, for the documentation.
 func ErrorTable() string {
 	var b strings.Builder
 	b.WriteString("| response | what it means | reason shown | what follows | what to do |\n|---|---|---|---|---|\n")
@@ -256,10 +263,10 @@ func ErrorTable() string {
 		if r.most != r.least {
 			response += " to " + strconv.Itoa(r.most)
 		}
-		if r.contains != "" {
-			response += fmt.Sprintf(", says %q", r.contains)
+		for i, phrase := range r.says {
+			response += fmt.Sprintf("%s %q", [...]string{", says", " or"}[min(i, 1)], phrase)
 		}
-		if r.paged {
+		if r.next {
 			response += ", by nextLink"
 		}
 		if r.held {

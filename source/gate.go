@@ -31,6 +31,7 @@ type Gate struct {
 
 	mu      sync.Mutex
 	until   time.Time // no request starts before
+	probing bool      // the present hold is shorter than Graph asked for: a single request goes first
 	slowed  time.Time // when the rate went down last
 	changed time.Time // when the rate changed last
 }
@@ -85,6 +86,22 @@ func (g *Gate) Hold(wait time.Duration) {
 	}
 }
 
+// HoldAndProbe holds as Hold does, for a wait that is shorter than Graph asked for. Until a request
+// succeeds, callers should send one at a time.
+func (g *Gate) HoldAndProbe(wait time.Duration) {
+	g.Hold(wait)
+	g.mu.Lock()
+	g.probing = true
+	g.mu.Unlock()
+}
+
+// Probing reports whether the hold that is in force, or was last, is to be ended by a single request.
+func (g *Gate) Probing() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.probing
+}
+
 // Held is when the gate opens; a time in the past if it is open.
 func (g *Gate) Held() time.Time {
 	g.mu.Lock()
@@ -106,11 +123,12 @@ func (g *Gate) Throttled() {
 
 // Calm lets the rate return, step by step, because Graph answered.
 func (g *Gate) Calm() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.probing = false
 	if g.bucket.Limit() >= g.full {
 		return
 	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
 	now := time.Now()
 	if now.Sub(g.changed) < fasterEvery {
 		return

@@ -4,21 +4,26 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/teams-kafka/connector/internal/base/jsonscan"
 )
 
 // Page is one response of a collection, cut into its items but not decoded.
 type Page struct {
-	// Items are the elements of "value" as they came, each a slice of the response's own bytes.
+	// Items are the elements of "value" as they came, each a slice of the response's own bytes. An item
+	// need not be well-formed JSON: only its bounds are known.
 	Items [][]byte
-	// NextLink is where the next page is; empty when this is the last.
+	// NextLink is the absolute URL of the next page; empty on the last page.
 	NextLink string
 
 	release func()
 }
 
-// Release gives the memory of a page back, once, for the next one: its items are gone then. It may be left out.
+// Release gives the memory of a page back for the next one: its items are invalid afterwards. Calling it
+// is optional.
 func (p *Page) Release() {
 	if p.release != nil {
 		p.release()
@@ -26,18 +31,31 @@ func (p *Page) Release() {
 	p.release = nil
 }
 
+// The errors of ParsePage. Their texts contain nothing of the items.
 var (
-	errPage = errors.New("not a page: it is no JSON object with an array named value")
-	errLink = errors.New("not a page: @odata.nextLink is no text")
-	errTail = errors.New("not a page: something follows the JSON object")
+	errPage    = errors.New("not a page: it is not a JSON object with an array named value")
+	errLink    = errors.New("not a page: @odata.nextLink is not a string")
+	errTail    = errors.New("not a page: something follows the JSON object")
+	errContext = errors.New("not a page of what was asked for")
+	errFailure = errors.New("not a page: status 200 with an error")
 )
 
-// ParsePage cuts a response body into items. It checks that the whole body is well-formed JSON, so that
-// a truncated one is never taken for a short page, and is lenient about what stands inside an item:
-// that is judged item by item, later. An error's text holds nothing of the body.
-func ParsePage(body []byte) (Page, error) {
+// ParsePage cuts a response body into items. A page is what the API defines: an object with an array
+// named value, without an error, and, if it has an @odata.context, one that names one of the types (any,
+// if none is given). The object must be complete, so that a truncated body never passes for a short page
+// (invariant 1). ParsePage is lenient about the inside of an item: whatever it holds, only its bounds
+// are looked for, so that one bad item costs itself and not its page.
+func ParsePage(body []byte, types ...string) (Page, error) {
 	var page Page
-	var link []byte
+	var members struct{ link, context, failure []byte }
+	member := func(into *[]byte, at int) (end int, ok bool) {
+		if *into != nil {
+			return at, false // twice
+		}
+		end, ok = element(body, at)
+		*into = body[at:end]
+		return end, ok
+	}
 	end, ok := jsonscan.Object(body, jsonscan.Space(body, 0), func(name []byte, at int) (end int, ok bool) {
 		switch unquoted(name) {
 		case "value":
@@ -46,31 +64,56 @@ func ParsePage(body []byte) (Page, error) {
 			}
 			page.Items = make([][]byte, 0, 64)
 			return jsonscan.Array(body, at, func(at int) (int, bool) {
-				end, ok := jsonscan.Value(body, at)
+				end, ok := element(body, at)
 				page.Items = append(page.Items, body[at:end:end])
 				return end, ok
 			})
 		case "@odata.nextLink":
-			if link != nil {
-				return at, false
-			}
-			end, ok = jsonscan.Value(body, at)
-			link = body[at:end]
-			return end, ok
+			return member(&members.link, at)
+		case "@odata.context":
+			return member(&members.context, at)
+		case "error":
+			return member(&members.failure, at)
 		default:
-			return jsonscan.Value(body, at)
+			return element(body, at)
 		}
 	})
-	if !ok || page.Items == nil {
+	switch {
+	case ok && members.failure != nil && string(members.failure) != "null":
+		said := readError(fmt.Appendf(nil, `{"error":%s}`, members.failure))
+		return Page{}, fmt.Errorf("%w: %s", errFailure, strings.TrimSpace(said.code+" "+said.detail))
+	case !ok || page.Items == nil:
 		return Page{}, errPage
-	}
-	if jsonscan.Space(body, end) < len(body) {
+	case jsonscan.Space(body, end) < len(body):
 		return Page{}, errTail
-	}
-	if link != nil && json.Unmarshal(link, &page.NextLink) != nil {
+	case members.link != nil && json.Unmarshal(members.link, &page.NextLink) != nil:
 		return Page{}, errLink
+	case !names(members.context, types):
+		return Page{}, errContext
 	}
 	return page, nil
+}
+
+// element finds the end of the value at an index, which need not be well-formed.
+func element(body []byte, at int) (end int, ok bool) {
+	if end, ok = jsonscan.Value(body, at); ok {
+		return end, true
+	}
+	return jsonscan.Bounds(body, at)
+}
+
+// names reports whether an @odata.context, as JSON, names one of the types. A page without a context, and
+// a list without types, pass.
+func names(context []byte, types []string) bool {
+	if context == nil || len(types) == 0 {
+		return true
+	}
+	var text string
+	if json.Unmarshal(context, &text) != nil {
+		return false
+	}
+	_, fragment, found := strings.Cut(strings.ToLower(text), "#")
+	return !found || slices.ContainsFunc(types, func(name string) bool { return strings.Contains(fragment, name) })
 }
 
 // unquoted is what a name in its quotes says.

@@ -95,6 +95,7 @@ type Poller struct {
 	stopped  *Error
 	until    time.Time // no poll starts before, while the tenant is stopped
 	progress progress
+	bounded  time.Time // the end of the last hold that is shorter than Graph asked for
 }
 
 // change is a user who comes, or with a nil position goes.
@@ -253,6 +254,9 @@ func (p *Poller) dispatch(ctx context.Context, group *errgroup.Group) error {
 func (p *Poller) limit(now time.Time) (limit int, opens time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.stopped == nil && p.cfg.Client.gate.Probing() {
+		return 1, p.cfg.Client.gate.Held()
+	}
 	if p.stopped == nil {
 		return p.cfg.InFlight, time.Time{}
 	}
@@ -335,6 +339,7 @@ func (p *Poller) failed(u *user, e *Error) {
 	switch e.Action {
 	case Hold:
 		u.due = p.cfg.Client.gate.Held()
+		p.warnOfBound(e, u.due)
 		return // no fault of the user's: no pause of its own, nothing forgotten
 	case StopTenant:
 		u.due = now
@@ -377,6 +382,21 @@ func (p *Poller) failed(u *user, e *Error) {
 		}
 		u.suspended = e
 	}
+}
+
+// warnOfBound says, once for all requests that failed together, that Graph asked for a longer wait than
+// the client obeys.
+func (p *Poller) warnOfBound(e *Error, until time.Time) {
+	if !e.Bounded {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if until.Sub(p.bounded) < maxRetryAfter/2 {
+		return
+	}
+	p.bounded = until
+	p.cfg.Log.Warn("Graph asks to wait for more than an hour; asking again after an hour", "error", e, "until", until.UTC())
 }
 
 // stopTenant stops polling for everyone, once for all polls that failed together.

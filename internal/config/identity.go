@@ -3,9 +3,9 @@ package config
 import (
 	"fmt"
 	"net/url"
-	"os"
 	"strings"
 
+	"github.com/teams-kafka/connector/internal/base/plaintext"
 	"github.com/teams-kafka/connector/source"
 )
 
@@ -56,7 +56,7 @@ func (p *parser) identity() Identity {
 		if id.FederatedTokenFile == "" {
 			break
 		}
-		if _, err := os.ReadFile(id.FederatedTokenFile); err != nil {
+		if _, err := plaintext.Read(id.FederatedTokenFile); err != nil {
 			p.refuse("AZURE_FEDERATED_TOKEN_FILE", id.FederatedTokenFile, "cannot be read: "+err.Error())
 		}
 	}

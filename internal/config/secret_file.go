@@ -2,13 +2,14 @@ package config
 
 import (
 	"errors"
-	"os"
 	"strings"
+
+	"github.com/teams-kafka/connector/internal/base/plaintext"
 )
 
-// readSecret reads a secret without the newline that editors and kubectl leave at its end.
+// readSecret reads a secret without the byte order mark and the newline that editors and kubectl add.
 func readSecret(path string) (string, error) {
-	data, err := os.ReadFile(path)
+	data, err := plaintext.Read(path)
 	if err != nil {
 		return "", err
 	}

@@ -6,9 +6,10 @@ import (
 	"crypto/x509"
 	"errors"
 	"net"
-	"os"
 	"strconv"
 	"time"
+
+	"github.com/teams-kafka/connector/internal/base/plaintext"
 )
 
 // TLS says how a service is spoken to over TLS. Its files are read again for each connection, so that rotated
@@ -73,7 +74,7 @@ var errNoCertificate = errors.New("the file holds no PEM certificate")
 
 // readRoots adds a file's certificates to the system's.
 func readRoots(path string) (*x509.CertPool, error) {
-	pem, err := os.ReadFile(path)
+	pem, err := plaintext.Read(path)
 	if err != nil {
 		return nil, err
 	}
@@ -97,9 +98,22 @@ func (p *parser) roots(name, path string) *x509.CertPool {
 	case errors.Is(err, errNoCertificate):
 		p.refuse(name, path, "holds no PEM certificate")
 	case err != nil:
-		p.refuse(name, path, "cannot be read")
+		p.refuse(name, path, "cannot be read: "+err.Error())
 	}
 	return pool
+}
+
+// readPair reads a certificate and its key from PEM files.
+func readPair(certFile, keyFile string) (tls.Certificate, error) {
+	cert, err := plaintext.Read(certFile)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	key, err := plaintext.Read(keyFile)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	return tls.X509KeyPair(cert, key)
 }
 
 // rootsFile reads root certificates, now and again.
@@ -125,7 +139,7 @@ func (p *parser) clientCertificate(certName, certFile, keyName, keyFile string) 
 		return nil
 	}
 	read := func() (*tls.Certificate, error) {
-		pair, err := tls.LoadX509KeyPair(certFile, keyFile)
+		pair, err := readPair(certFile, keyFile)
 		return &pair, err
 	}
 	pair, err := read()

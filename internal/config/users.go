@@ -1,9 +1,10 @@
 package config
 
 import (
-	"os"
 	"slices"
 	"time"
+
+	"github.com/teams-kafka/connector/internal/base/plaintext"
 )
 
 // Users says who is polled.
@@ -39,8 +40,8 @@ func (p *parser) users() Users {
 		u.Listed, u.Everyone = nil, true
 	}
 	if u.File != "" {
-		if _, err := os.ReadFile(u.File); err != nil {
-			p.refuse("SOURCE_USERS_FILE", u.File, "cannot be read")
+		if _, err := plaintext.Read(u.File); err != nil {
+			p.refuse("SOURCE_USERS_FILE", u.File, "cannot be read: "+err.Error())
 		}
 	}
 	for _, group := range u.Groups {

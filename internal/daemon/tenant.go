@@ -43,7 +43,7 @@ func (d *Daemon) tenant(tenant config.Tenant, agent string) (worker.Config, erro
 		Client: client,
 		Ladder: ladder,
 		Query:  source.Query{Filter: tenant.GraphFilter, Model: tenant.GraphModel},
-		Directory: &source.Directory{Client: client, Listed: who.Listed, File: who.File, Groups: who.Groups,
+		Directory: &source.Directory{Client: client, Log: credentials.Log, Listed: who.Listed, File: who.File, Groups: who.Groups,
 			Everyone: who.Everyone, Filter: who.Filter, Exclude: who.Exclude},
 		UsersRefresh: who.Refresh, UsersRetention: who.Retention,
 		Start: tenant.Start, PageSize: tenant.PageSize, InFlight: tenant.InFlight,

@@ -247,3 +247,51 @@ func elements(data []byte, at int, open, closing byte, element func(at int) (end
 		}
 	}
 }
+
+// Bounds finds the end of a value that need not be well-formed: it may contain raw control characters in
+// strings, words that are not JSON such as NaN, and arrays and objects nested to any depth. Brackets must
+// balance and strings must end, so that a truncated value has no end. Bounds does not recurse.
+func Bounds(data []byte, at int) (end int, ok bool) {
+	depth := 0
+	for i := at; i < len(data); {
+		switch data[i] {
+		case '"':
+			if i, ok = looseText(data, i); !ok {
+				return at, false
+			}
+			if depth == 0 {
+				return i, true
+			}
+			continue
+		case '{', '[':
+			depth++
+		case '}', ']':
+			switch depth {
+			case 0: // of what contains the value
+				return i, i > at
+			case 1:
+				return i + 1, true
+			}
+			depth--
+		case ',':
+			if depth == 0 {
+				return i, i > at
+			}
+		}
+		i++
+	}
+	return at, false
+}
+
+// looseText finds the end of a string, whatever lies between its quotes.
+func looseText(data []byte, at int) (end int, ok bool) {
+	for i := at + 1; i < len(data); i++ {
+		switch data[i] {
+		case '\\':
+			i++
+		case '"':
+			return i + 1, true
+		}
+	}
+	return at, false
+}
