@@ -14,7 +14,7 @@ import (
 const DefaultRate = 160
 
 // How the rate yields to throttling and comes back: down at once, once for all requests that were in
-// flight together, and up again in small steps, as long as no other 429 comes.
+// flight together, and up again in small steps, as long as no other 429 comes (invariant 9).
 const (
 	slowerBy    = 0.7
 	slowestPart = 1.0 / 16

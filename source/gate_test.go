@@ -13,6 +13,7 @@ import (
 	"time"
 )
 
+// Throughput degrades with the faults and returns after them (invariant 9).
 func TestGate_TheRateYieldsAndReturnsSlowly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := NewGate(100)

@@ -82,8 +82,8 @@ func isHex(b byte) bool {
 	return b >= '0' && b <= '9' || b >= 'a' && b <= 'f' || b >= 'A' && b <= 'F'
 }
 
-// continues reports whether a URL asks for a further page: only a server makes such parameters, and
-// nothing else in a link tells.
+// continues reports whether a URL is a nextLink: the links of our own begin with $top or $select, and
+// only a server makes parameters that skip.
 func continues(u *url.URL) bool {
 	for parameter := range strings.SplitSeq(u.RawQuery, "&") {
 		name, _, _ := strings.Cut(parameter, "=")
@@ -91,7 +91,7 @@ func continues(u *url.URL) bool {
 			return true
 		}
 	}
-	return false
+	return !strings.HasPrefix(u.RawQuery, "$top=") && !strings.HasPrefix(u.RawQuery, "$select=")
 }
 
 func port(u *url.URL) string {
