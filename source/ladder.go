@@ -3,6 +3,7 @@ package source
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -114,15 +115,16 @@ func (l Ladder) reach(p offsets.Position, rung time.Duration) int64 {
 	return max(p.Start, mark-rung.Milliseconds())
 }
 
-// Oldest is the earliest instant that any later window of this position can ask for: the horizon
-// that this user needs of the index.
+// Oldest returns the earliest instant that a later slice of this position can ask for: how far back the
+// index must reach for this user. A window in progress asks for nothing before what it has read.
 func (l Ladder) Oldest(p offsets.Position) int64 {
-	oldest := l.reach(p, l.rungs[0])
-	for _, rung := range l.rungs[1:] {
-		oldest = min(oldest, l.reach(p, rung))
+	oldest := int64(math.MaxInt64)
+	if w := p.Window; w != nil {
+		oldest = w.Done
+		p = l.Advance(p, *w, w.To)
 	}
-	if p.Window != nil {
-		oldest = min(oldest, p.Window.From)
+	for _, rung := range l.rungs {
+		oldest = min(oldest, l.reach(p, rung))
 	}
 	return oldest
 }

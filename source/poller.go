@@ -67,9 +67,13 @@ type PollerConfig struct {
 	// InFlight bounds the slices that are read at the same time.
 	InFlight int
 	// Deliver takes what was read; it returns when the delivery is in the open transaction. It is
-	// called from many goroutines, for one user in order, with a context that ends with Run. A *Refusal suspends the user; any other error
-	// ends Run.
+	// called from many goroutines, for one user in order, with a context that ends with Run. A *Refusal suspends
+	// the user, a *Later makes it wait; any other error ends Run.
 	Deliver func(context.Context, Delivery) error
+	// Reach returns the first instant from one instant up to another whose items Deliver would answer with
+	// a *Later, or the latter if it would take all. It is asked for users that such an answer made wait; nil
+	// is as good as one that takes all.
+	Reach   func(from, to int64) int64
 	Log     *slog.Logger
 	Metrics *Metrics
 }
@@ -85,6 +89,9 @@ type Poller struct {
 	items   atomic.Uint64
 	past    atomic.Int64 // milliseconds of history read since the last report
 	pace    pace         // belongs to the dispatching goroutine
+
+	resumed  atomic.Uint64 // calls of Resume,
+	released uint64        // and those carried out; belongs to the dispatching goroutine
 	// delivering counts the deliveries under way.
 	delivering atomic.Int32
 
@@ -173,6 +180,7 @@ func (p *Poller) apply() {
 			}
 		}
 	}
+	p.release()
 }
 
 // Run polls until the context ends or Deliver fails, and returns when no poll is under way any more.
@@ -274,6 +282,10 @@ func (p *Poller) horizon(now time.Time) int64 {
 
 // schedule puts a user into the queue.
 func (p *Poller) schedule(u *user) {
+	if u.waits {
+		p.wait(u)
+		return
+	}
 	horizon := p.horizon(time.Now())
 	u.history = u.suspended == nil && (u.pos.Window != nil && u.pos.Window.Done < horizon ||
 		len(u.pos.Marks) == 0 && u.pos.Start < horizon)
@@ -284,15 +296,20 @@ func (p *Poller) schedule(u *user) {
 // that ends the whole poller is returned. Requests end with ctx; what they brought lives as long as the
 // poller, because it is still on its way to Kafka when the poll is over.
 func (p *Poller) poll(ctx, life context.Context, u *user) error {
+	u.resumed = p.resumed.Load()
 	err := p.readSlice(ctx, life, u)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
 	var failed *Error
 	var refused *Refusal
+	var later *Later
 	switch {
 	case err == nil:
 		p.succeeded(u)
+		return nil
+	case errors.As(err, &later):
+		p.postpone(u, later.From)
 		return nil
 	case errors.Is(err, ErrRemoved):
 		u.due = time.Now().Add(removedPause) // it will be gone by then

@@ -13,6 +13,7 @@ import (
 type queue struct {
 	live, history byTime
 	past          bool // whose turn it is when both are due
+	held          map[*user]struct{}
 }
 
 func newQueue() *queue {
@@ -22,6 +23,7 @@ func newQueue() *queue {
 	return &queue{
 		live:    byTime{seed: seed, key: func(u *user) int64 { return u.due.UnixMilli() }},
 		history: byTime{seed: seed, key: (*user).reached},
+		held:    make(map[*user]struct{}),
 	}
 }
 
@@ -74,6 +76,21 @@ func (q *queue) prune() {
 	}
 }
 
+// hold keeps a user until it is released, whatever is due.
+func (q *queue) hold(u *user) { q.held[u] = struct{}{} }
+
+// release returns the users that were held.
+func (q *queue) release() []*user {
+	released := make([]*user, 0, len(q.held))
+	for u := range q.held {
+		if !u.gone {
+			released = append(released, u)
+		}
+	}
+	clear(q.held)
+	return released
+}
+
 // each calls f for every user that waits.
 func (q *queue) each(f func(*user)) {
 	for _, users := range [][]*user{q.live.users, q.history.users} {
@@ -81,6 +98,11 @@ func (q *queue) each(f func(*user)) {
 			if !u.gone {
 				f(u)
 			}
+		}
+	}
+	for u := range q.held {
+		if !u.gone {
+			f(u)
 		}
 	}
 }

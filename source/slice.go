@@ -40,8 +40,12 @@ type user struct {
 	pause       backoff.BackOff
 	suspended   *Error
 	suspendedAt time.Time
-	gap         bool // the present window's gap is reported
-	gone        bool // removed; belongs to the dispatching goroutine
+	until       int64  // where the next slice ends at the latest; 0 for no bound
+	waits       bool   // for Resume
+	resumed     uint64 // calls of Resume when the present poll began
+	waited      bool   // since the last slice that was read to its end
+	gap         bool   // the present window's gap is reported
+	gone        bool   // removed; belongs to the dispatching goroutine
 	cancel      context.CancelFunc
 }
 
@@ -103,6 +107,9 @@ func (p *Poller) readSlice(ctx, life context.Context, u *user) error {
 			u.pos, u.reading = back, nil
 		}
 	}
+	if u.reading != nil && u.reading.pages == 0 {
+		u.reading.began = now // a first page has no link that ages
+	}
 	if u.reading != nil && now.Sub(u.reading.began) > linkLife {
 		// What took longer than its links may live would do so again.
 		p.cfg.Metrics.refetched.Inc()
@@ -117,7 +124,9 @@ func (p *Poller) readSlice(ctx, life context.Context, u *user) error {
 		if !ok {
 			return nil
 		}
-		s = p.newSlice(u, window, now)
+		if s, ok = p.newSlice(u, window, now); !ok {
+			return &Later{window.Done}
+		}
 		u.reading = s
 		p.reportGap(u, now)
 	}
@@ -176,10 +185,13 @@ func (p *Poller) readSlice(ctx, life context.Context, u *user) error {
 	}
 }
 
-// newSlice begins the next slice of a window.
-func (p *Poller) newSlice(u *user, window offsets.Window, now time.Time) *slice {
+// newSlice begins the next slice of a window. ok is false if the user must wait.
+func (p *Poller) newSlice(u *user, window offsets.Window, now time.Time) (s *slice, ok bool) {
 	to, twice := p.cfg.Ladder.Slice(u.pos, window, u.length)
-	s := &slice{window: window, to: to, began: now, seen: make(map[string]bool)}
+	if to, ok = p.reachable(u, window.Done, to); !ok {
+		return nil, false
+	}
+	s = &slice{window: window, to: to, began: now, seen: make(map[string]bool)}
 	s.first = p.cfg.Client.MessagesURL(u.name, window.Done, to, u.top, p.cfg.Query)
 	s.link = s.first
 	switch {
@@ -190,7 +202,7 @@ func (p *Poller) newSlice(u *user, window offsets.Window, now time.Time) *slice 
 	default:
 		u.twice = newReadings(window.Done, to)
 	}
-	return s
+	return s, true
 }
 
 // proceeded tells that a page of the present slice has come. What failed before the first page that had not come yet is no failure
@@ -217,6 +229,7 @@ func (p *Poller) finish(u *user, s *slice, pos offsets.Position) {
 		p.past.Add(s.to - s.window.Done)
 	}
 	u.pos, u.reading, u.twice, u.furthest = pos, nil, nil, 0
+	u.until, u.waited = 0, false
 	u.gap = u.gap && pos.Window != nil
 	switch {
 	case s.pages > manyPages:
