@@ -17,7 +17,7 @@ type Index struct {
 	source  string // of the tenant's records
 	seeds   [2]maphash.Seed
 	entries table
-	odd     map[Key]string // etags that are no plain decimal, which an entry cannot hold
+	odd     map[Key]oddEtags // of messages with etags that an entry cannot hold
 	most    int
 	evicted int
 }
@@ -49,7 +49,7 @@ func NewIndex(tenant string, most int) *Index {
 		tenant: tenant,
 		source: transform.Source(tenant),
 		seeds:  [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()},
-		odd:    make(map[Key]string),
+		odd:    make(map[Key]oddEtags),
 		most:   most,
 	}
 }
@@ -85,13 +85,29 @@ func (x *Index) Check(k Key, v transform.Version) Verdict {
 	return x.compare(k, e, v)
 }
 
-// compare compares a version with the one that stands at its key.
+// oddEtags are the etags of a message that are not plain decimals. Graph is documented to give numbers, so
+// there are hardly any.
+type oddEtags struct {
+	newest string   // the newest version's etag; empty if an entry holds it
+	seen   []string // the latest ones, the newest last
+}
+
+// maxOddEtags bounds how many etags of a message are remembered. An older one can only come back as a copy
+// in another mailbox.
+const maxOddEtags = 16
+
+// compare compares a version with the newest one, which is at its key.
 func (x *Index) compare(k Key, e entry, v transform.Version) Verdict {
-	etag, odd := x.odd[k]
-	if number, ok := plain(v); ok && !odd && number == e.etag {
+	odd, some := x.odd[k]
+	if number, ok := plain(v); ok && odd.newest == "" && number == e.etag {
 		return Seen // as nearly always, and without a text made of the number
 	}
-	if !odd {
+	// Such etags are ordered by time, and a copy's time may differ: it is known by its etag (invariant 2).
+	if some && !v.Numbered() && slices.Contains(odd.seen, v.ETag) {
+		return Seen
+	}
+	etag := odd.newest
+	if etag == "" {
 		etag = strconv.FormatUint(e.etag, 10)
 	}
 	switch v.Compare(transform.Version{Time: e.time, ETag: etag}) {
@@ -116,10 +132,16 @@ func (x *Index) Put(k Key, v transform.Version) {
 	}
 	number, ok := plain(v)
 	x.entries.put(k, entry{time: v.Time, etag: number})
-	if ok {
-		delete(x.odd, k)
-	} else {
-		x.odd[k] = strings.Clone(v.ETag) // what it is a part of may go
+	odd, some := x.odd[k]
+	switch {
+	case !ok:
+		etag := strings.Clone(v.ETag) // what it is a part of may go
+		odd.newest = etag
+		odd.seen = append(odd.seen[max(0, len(odd.seen)+1-maxOddEtags):], etag)
+		x.odd[k] = odd
+	case some:
+		odd.newest = ""
+		x.odd[k] = odd
 	}
 }
 

@@ -13,6 +13,8 @@ func identity(chat, id string, at int64, etag string) transform.Identity {
 	return transform.Identity{ChatID: chat, ID: id, Version: transform.Version{Time: at, ETag: etag}}
 }
 
+// Copies of one version may differ in time by milliseconds, and lie between edits: each version passes once
+// (invariants 2, 3).
 func TestIndex_OnlyAStrictlyNewerVersionPasses(t *testing.T) {
 	x := NewIndex("tenant", 1000)
 	k := x.MessageKey(identity("c", "1", 0, ""))
@@ -21,9 +23,13 @@ func TestIndex_OnlyAStrictlyNewerVersionPasses(t *testing.T) {
 		etag string
 		want Verdict
 	}{
-		{100, "100", New}, {100, "100", Seen}, {103, "100", Seen}, {99, "99", Superseded}, {99, "500", Superseded},
-		{100, "101", New}, {100, "100", Superseded}, {200, "x", New}, {200, "x", Seen}, {200, "y", New}, {200, "x", Superseded},
-		{200, "7", New}, {200, "007", Superseded}, {200, "8", New}, {201, "1", New}, {200, "8", Superseded},
+		{100, "100", New}, {100, "100", Seen}, {103, "100", Seen}, {99, "99", Superseded}, {101, "99", Superseded},
+		// A copy's time may be later than the next version's.
+		{102, "102", New}, {105, "100", Superseded}, {105, "102", Seen}, {104, "103", New}, {109, "102", Superseded},
+		// Etags that are not numbers go by time, and a copy is known by its etag.
+		{200, "x", New}, {205, "x", Seen}, {202, "y", New}, {205, "x", Seen}, {199, "y", Seen}, {201, "z", Superseded},
+		{1, "203", New}, {205, "x", Seen}, {205, "y", Seen}, {202, "v", Superseded}, {204, "w", New}, {200, "200", Superseded},
+		{1, "0205", New}, {1, "205", New}, {1, "0205", Superseded}, {9, "206", New}, {0, "18446744073709551616", New}, {9, "18446744073709551616", Seen}, {0, "18446744073709551615", Superseded},
 	} {
 		v := transform.Version{Time: step.at, ETag: step.etag}
 		if got := x.Check(k, v); got != step.want {

@@ -1,6 +1,7 @@
 package transform
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -28,29 +29,64 @@ type Version struct {
 
 // Compare returns -1, 0 or +1 as v is older than, the same as, or newer than w.
 //
-// An equal etag is the same version whatever the times say, because two mailboxes' copies of one
-// version can differ by milliseconds. Otherwise the later time is newer, then the greater numeric
-// etag (one that is no number counts as 0), then the greater etag in byte order.
+// An equal etag is the same version whatever the times say: two mailboxes' copies of one version can
+// differ by milliseconds. So the times cannot order versions, or a version could lie between two copies
+// of another one. The etag does: Graph documents it as the version number of the message, and every
+// published example has the version's time in milliseconds there. An etag of another kind takes its
+// place among the numbers by the version's time. Equal places are ordered by the bytes of the etags.
+//
+// Among versions with numeric etags this is a total order of the etags, in which copies are equal.
+// Etags that are not numbers have no order but the time's, so there a copy with another time can be on
+// the other side of another version; the index knows such copies by their etags.
 func (v Version) Compare(w Version) int {
 	if v.ETag == w.ETag {
 		return 0
 	}
-	if v.Time != w.Time {
-		return sign(v.Time > w.Time)
-	}
-	if a, b := v.Number(), w.Number(); a != b {
-		return sign(a > b)
+	if c := v.place().compare(w.place()); c != 0 {
+		return c
 	}
 	return strings.Compare(v.ETag, w.ETag)
 }
 
-// Number is the numeric value of the etag, 0 if it is no unsigned 64-bit decimal.
-func (v Version) Number() uint64 {
-	n, err := strconv.ParseUint(v.ETag, 10, 64)
-	if err != nil {
-		return 0
+// Numbered reports whether the etag is a number, so that copies of the version have one place in the
+// order whatever their times.
+func (v Version) Numbered() bool { return digits(v.ETag) }
+
+// place is where a version stands in the order: a whole number, as its sign and its digits.
+type place struct {
+	digits   string // without leading zeros
+	negative bool
+}
+
+func (v Version) place() place {
+	if digits(v.ETag) {
+		return place{digits: strings.TrimLeft(v.ETag, "0")}
 	}
-	return n
+	at := strconv.FormatInt(v.Time, 10)
+	if after, negative := strings.CutPrefix(at, "-"); negative {
+		return place{digits: after, negative: true}
+	}
+	return place{digits: strings.TrimLeft(at, "0")}
+}
+
+func (p place) compare(q place) int {
+	if p.negative != q.negative {
+		return sign(q.negative)
+	}
+	c := cmp.Or(cmp.Compare(len(p.digits), len(q.digits)), strings.Compare(p.digits, q.digits))
+	if p.negative {
+		return -c
+	}
+	return c
+}
+
+func digits(s string) bool {
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return false
+		}
+	}
+	return s != ""
 }
 
 func sign(positive bool) int {
