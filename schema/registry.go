@@ -1,13 +1,11 @@
 package schema
 
 import (
-	"context"
 	"crypto/tls"
-	"errors"
+	"encoding/base64"
 	"fmt"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/sr"
@@ -69,12 +67,24 @@ func (c RegistryConfig) validate() error {
 	return nil
 }
 
-// Registry registers the schema of the record, or looks it up. It retries nothing: see the errors of
-// this package for what is worth another try.
+// secrets returns what the client shows the registry of its credentials.
+func (c RegistryConfig) secrets() (secrets []string) {
+	if c.Password != "" {
+		secrets = append(secrets, base64.StdEncoding.EncodeToString([]byte(c.Username+":"+c.Password)), c.Password)
+	}
+	if c.BearerToken != "" {
+		secrets = append(secrets, c.BearerToken)
+	}
+	return secrets
+}
+
+// Registry registers the schema of the record, or looks it up. It does not retry: the errors of this
+// package tell what is worth another attempt.
 type Registry struct {
-	client *sr.Client
-	mode   RegistryMode
-	http   *http.Client
+	client  *sr.Client
+	mode    RegistryMode
+	http    *http.Client
+	secrets []string // never shown, even if the registry repeats them
 }
 
 // NewRegistry returns a client of the registry. It does not connect yet. The error wraps
@@ -111,7 +121,7 @@ func NewRegistry(config RegistryConfig) (*Registry, error) {
 	if mode == "" {
 		mode = RegistryRegister
 	}
-	return &Registry{client: client, mode: mode, http: httpClient}, nil
+	return &Registry{client: client, mode: mode, http: httpClient, secrets: config.secrets()}, nil
 }
 
 // Close closes idle connections.
@@ -122,151 +132,3 @@ func Subject(topic string) string { return topic + "-value" }
 
 // current is what is registered: the text of chat_message.avsc and nothing made from it.
 func current() sr.Schema { return sr.Schema{Schema: text, Type: sr.TypeAvro} }
-
-// Register returns the id of the schema under the subject.
-//
-// In register mode it registers the schema if the subject does not hold it: compatibility is checked
-// first, and a subject that does not exist yet is given the compatibility level FULL_TRANSITIVE before
-// it gets its first schema. The level of a subject that exists is its owner's affair. In lookup mode
-// it writes nothing.
-//
-// The error wraps ErrNotRegistered, ErrIncompatible or ErrRegistryRefused, or is one that may pass.
-func (r *Registry) Register(ctx context.Context, subject string) (id int, err error) {
-	found, err := r.client.LookupSchema(ctx, subject, current())
-	switch {
-	case err == nil:
-		return found.ID, nil
-	case !isMissing(err):
-		return 0, fail("look the schema up", subject, err)
-	case r.mode == RegistryLookup:
-		return 0, fmt.Errorf("schema: subject %q: %w; register it (connector schema register), "+
-			"or let the connector do it (SCHEMA_REGISTRY_MODE=register)", subject, ErrNotRegistered)
-	}
-	exists, err := r.check(ctx, subject)
-	// A registry that gives no reason here (Apicurio Registry 3 does not) gives one when it refuses the registration.
-	if err != nil && !errors.Is(err, errNoReason) {
-		return 0, err
-	}
-	if !exists {
-		level := sr.SetCompatibility{Level: sr.CompatFullTransitive}
-		for _, result := range r.client.SetCompatibility(ctx, level, subject) {
-			if result.Err != nil {
-				return 0, fail("set the compatibility level", subject, result.Err)
-			}
-		}
-	}
-	id, err = r.client.RegisterSchema(ctx, subject, current(), -1, -1)
-	if err != nil {
-		return 0, fail("register the schema", subject, err)
-	}
-	return id, nil
-}
-
-// Standing tells how the schema stands with a subject.
-type Standing struct {
-	// Registered tells whether the subject holds the schema, and ID is the schema's id then.
-	Registered bool
-	ID         int
-	// Exists tells whether the subject holds any schema at all. One that does not is made by Register, with
-	// the level FULL_TRANSITIVE.
-	Exists bool
-	// Level is the compatibility level that new versions of the subject are held to: its own, or else
-	// the registry's. It is empty for a subject that does not exist.
-	Level string
-}
-
-// Check tells how the schema stands with the subject, and writes nothing. It returns no error for a
-// schema that is registered or could be. The error wraps ErrIncompatible, with the registry's
-// explanation, or ErrRegistryRefused, or is one that may pass.
-func (r *Registry) Check(ctx context.Context, subject string) (Standing, error) {
-	var standing Standing
-	found, err := r.client.LookupSchema(ctx, subject, current())
-	switch {
-	case err == nil:
-		standing.Registered, standing.Exists, standing.ID = true, true, found.ID
-	case !isMissing(err):
-		return Standing{}, fail("look the schema up", subject, err)
-	default:
-		if standing.Exists, err = r.check(ctx, subject); err != nil {
-			return Standing{}, err
-		}
-	}
-	if standing.Exists {
-		for _, result := range r.client.Compatibility(sr.WithParams(ctx, sr.DefaultToGlobal), subject) {
-			if result.Err != nil {
-				return Standing{}, fail("read the compatibility level", subject, result.Err)
-			}
-			standing.Level = result.Level.String()
-		}
-	}
-	return standing, nil
-}
-
-// check tells whether the subject exists, and whether the schema is compatible with it.
-func (r *Registry) check(ctx context.Context, subject string) (exists bool, err error) {
-	versions, err := r.client.SubjectVersions(ctx, subject)
-	if isMissing(err) || (err == nil && len(versions) == 0) {
-		return false, nil
-	}
-	if err != nil {
-		return false, fail("list the versions", subject, err)
-	}
-	const all = -2 // versions; those the subject's own level asks for
-	result, err := r.client.CheckCompatibility(sr.WithParams(ctx, sr.Verbose), subject, all, current())
-	if err != nil {
-		return true, fail("check the compatibility", subject, err)
-	}
-	if !result.Is {
-		return true, incompatible(subject, strings.Join(result.Messages, "; "))
-	}
-	return true, nil
-}
-
-// errNoReason is wrapped, beside ErrIncompatible, when the registry does not say what is incompatible.
-var errNoReason = errors.New("the registry gives no reason")
-
-func incompatible(subject, explanation string) error {
-	if explanation == "" {
-		return fmt.Errorf("schema: subject %q: %w: %w", subject, ErrIncompatible, errNoReason)
-	}
-	return fmt.Errorf("schema: subject %q: %w: %s", subject, ErrIncompatible, explanation)
-}
-
-// isMissing tells whether the registry says that it does not have the subject or the schema. A 404
-// without one of the registry's own codes comes from something else.
-func isMissing(err error) bool {
-	var response *sr.ResponseError
-	if !errors.As(err, &response) {
-		return false
-	}
-	switch response.ErrorCode {
-	case sr.ErrSubjectNotFound.Code, sr.ErrSchemaNotFound.Code, sr.ErrVersionNotFound.Code, sr.ErrSubjectSoftDeleted.Code:
-		return true
-	}
-	return false
-}
-
-// maxExplanation bounds what of a registry's answer stands in an error, in bytes. An answer that is no
-// registry's can be a whole web page.
-const maxExplanation = 4096
-
-// fail says what failed, and whether waiting can mend it.
-func fail(what, subject string, err error) error {
-	var response *sr.ResponseError
-	if !errors.As(err, &response) {
-		return fmt.Errorf("schema: subject %q: %s: %w", subject, what, err)
-	}
-	explanation := strings.ToValidUTF8(response.Error(), "?")
-	if len(explanation) > maxExplanation {
-		explanation = strings.ToValidUTF8(explanation[:maxExplanation], "") + " …"
-	}
-	switch status := response.StatusCode; {
-	case status == http.StatusConflict:
-		return incompatible(subject, explanation)
-	case status == http.StatusRequestTimeout || status == http.StatusTooManyRequests || status >= 500:
-		return fmt.Errorf("schema: subject %q: %s: the registry answers %d: %s", subject, what, status, explanation)
-	default:
-		return fmt.Errorf("schema: subject %q: %s: %w: it answers %d: %s",
-			subject, what, ErrRegistryRefused, status, explanation)
-	}
-}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -75,11 +76,14 @@ printed), or the registry cannot be reached. 2: the configuration is wrong, or t
 }
 
 func describeStanding(s schema.Standing) string {
+	level := cmp.Or(s.Level, "a level that this account may not read")
 	switch {
 	case s.Registered:
-		return fmt.Sprintf("the schema is registered, its id is %d; new versions are held to %s", s.ID, s.Level)
+		return fmt.Sprintf("the schema is registered, its id is %d; new versions are held to %s", s.ID, level)
+	case s.Unchecked != nil:
+		return fmt.Sprintf("the schema is not registered; whether it is compatible is not known: %v", s.Unchecked)
 	case s.Exists:
-		return fmt.Sprintf("the schema is not registered, and compatible with what is (the level is %s)", s.Level)
+		return fmt.Sprintf("the schema is not registered, and compatible with what is (the level is %s)", level)
 	default:
 		return "does not exist; registering the schema makes it, with the level FULL_TRANSITIVE"
 	}
@@ -89,12 +93,12 @@ func schemaRegisterCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "register",
 		Short: "Register the schema and print its id",
-		Long: `Register the schema, if the subject does not hold it yet, and print its id. Its compatibility is checked first. A
-subject that does not exist is made, with the compatibility level FULL_TRANSITIVE.
+		Long: `Register the schema, if the subject does not hold it yet, and print its ID. Its compatibility is checked first.
+A new subject is given the compatibility level FULL_TRANSITIVE. If the account may register but not set the
+level, a warning on standard error says so.
 
-This is for whoever lets the connector itself write nothing (SCHEMA_REGISTRY_MODE=lookup): run it, with an
-account that may write, before a new version of the connector is rolled out. SCHEMA_REGISTRY_MODE does not
-matter here.
+Use it where the connector itself writes nothing (SCHEMA_REGISTRY_MODE=lookup): run it, with an account that
+may write, before a new version of the connector is rolled out. It ignores SCHEMA_REGISTRY_MODE.
 
 Exit code 0: the subject holds the schema. 1: the registry cannot be reached. 2: the schema is incompatible, the
 configuration is wrong, or the registry refuses the request.
@@ -104,11 +108,14 @@ configuration is wrong, or the registry refuses the request.
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return withRegistry(cmd.Context(), true, func(ctx context.Context, registry *schema.Registry, subject string) error {
-				id, err := registry.Register(ctx, subject)
+				registered, err := registry.Register(ctx, subject)
 				if err != nil {
 					return err
 				}
-				fmt.Fprintln(cmd.OutOrStdout(), id)
+				if registered.NoLevel != nil {
+					fmt.Fprintln(cmd.ErrOrStderr(), "warning:", registered.NoLevel)
+				}
+				fmt.Fprintln(cmd.OutOrStdout(), registered.ID)
 				return nil
 			})
 		},

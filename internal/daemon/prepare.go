@@ -51,16 +51,19 @@ func (d *Daemon) encoder(ctx context.Context) (encoder schema.Encoder, err error
 			return backoff.Permanent(err)
 		}
 		defer registry.Close()
-		id, err := registry.Register(ctx, subject)
+		registered, err := registry.Register(ctx, subject)
 		if schema.IsPermanent(err) {
 			return backoff.Permanent(err)
 		}
 		if err != nil {
 			return err
 		}
-		d.log.Info("schema is registered", "subject", subject, "id", id)
-		// From here on the registry is not needed any more, and may be down.
-		encoder, err = schema.NewConfluentEncoder(id)
+		d.log.Info("schema is registered", "subject", subject, "id", registered.ID)
+		if registered.NoLevel != nil {
+			d.log.Warn("subject has no compatibility level of its own", "subject", subject, "error", registered.NoLevel)
+		}
+		// The registry is not needed from here on, and may be down.
+		encoder, err = schema.NewConfluentEncoder(registered.ID)
 		return err
 	})
 	return encoder, err

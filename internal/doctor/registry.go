@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -46,20 +47,24 @@ func (r *registry) reach(ctx context.Context) Finding {
 // schema says how the schema stands with the subject.
 func (r *registry) schema(context.Context) Finding {
 	subject := schema.Subject(r.cfg.Topics.Output)
+	level := cmp.Or(r.standing.Level, "a level that this account may not read")
 	switch s := r.standing; {
 	case r.err != nil:
-		return fail(r.err.Error(), "another schema stands under the subject: use another KAFKA_TOPIC, or a version of the connector whose schema is compatible")
+		return fail(r.err.Error(), "the subject holds another schema: use another KAFKA_TOPIC, or a version of the connector whose schema is compatible")
 	case !s.Registered && r.cfg.Lookup:
 		return fail(fmt.Sprintf("subject %s does not hold the schema, and SCHEMA_REGISTRY_MODE is lookup", subject),
 			"connector schema register, with an account that may write")
+	case s.Unchecked != nil:
+		return warn(fmt.Sprintf("subject %s: whether it takes the schema shows at start: %v", subject, s.Unchecked),
+			"let the account read the subject and its compatibility, or register the schema beforehand (connector schema register)")
 	case s.Exists && s.Level == "NONE":
 		return warn(fmt.Sprintf("subject %s holds new versions to no compatibility (NONE)", subject),
 			"set the subject's level to FULL_TRANSITIVE, so that no writer can break the topic's readers")
 	case s.Registered:
-		return ok("subject %s holds the schema, its id is %d, new versions are held to %s", subject, s.ID, s.Level)
+		return ok("subject %s holds the schema, its id is %d, new versions are held to %s", subject, s.ID, level)
 	case s.Exists:
-		return ok("subject %s takes the schema (the level is %s); it is registered at start", subject, s.Level)
+		return ok("subject %s takes the schema (the level is %s); it is registered at start", subject, level)
 	default:
-		return ok("subject %s does not exist; it is made at start, with the level FULL_TRANSITIVE", subject)
+		return ok("subject %s does not exist; it is created at start, with the level FULL_TRANSITIVE", subject)
 	}
 }

@@ -119,11 +119,11 @@ func (s *stage) encoder(t *testing.T) schema.Encoder {
 		t.Fatal(err)
 	}
 	defer registry.Close()
-	id, err := registry.Register(t.Context(), schema.Subject("out"))
+	registered, err := registry.Register(t.Context(), schema.Subject("out"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	encoder, err := schema.NewConfluentEncoder(id)
+	encoder, err := schema.NewConfluentEncoder(registered.ID)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,32 @@
+package daemon
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+)
+
+// A registry that denies PUT /config but lets the account register does not keep the connector from
+// starting; what to check is said once.
+func TestDaemon_ARegistryThatDeniesTheLevelIsAcceptedWithAWarning(t *testing.T) {
+	t.Parallel()
+	stage := newStage()
+	stage.open(t)
+	stage.registry.Fake().Intercept(func(w http.ResponseWriter, r *http.Request) bool {
+		denied := r.Method == http.MethodPut && strings.HasPrefix(r.URL.Path, "/config")
+		if denied {
+			http.Error(w, `{"error_code":40301,"message":"no write compatibility"}`, http.StatusForbidden)
+		}
+		return denied
+	})
+	stage.run(t)
+	until(t, "it is ready", func() bool { return len(stage.daemon.NotReady()) == 0 })
+	if n := strings.Count(stage.log.String(), "subject has no compatibility level of its own"); n != 1 {
+		t.Errorf("%d warnings, want one:\n%s", n, stage.log.String())
+	}
+	for _, want := range []string{"no write compatibility", "have FULL_TRANSITIVE set", "BACKWARD"} {
+		if !strings.Contains(stage.log.String(), want) {
+			t.Errorf("the warning lacks %q", want)
+		}
+	}
+}
