@@ -126,7 +126,7 @@ func TestTokens_APresentTokenOutlivesALoginServiceThatIsDownOrRefuses(t *testing
 					t.Errorf("logged %d times, want once:\n%s", n, l.log())
 				}
 				var outcomes int
-				for _, outcome := range []string{ErrUnavailable.Error(), ErrUnauthorized.Error()} {
+				for _, outcome := range []string{ErrLogin.Error(), ErrUnauthorized.Error()} {
 					outcomes += int(testutil.ToFloat64(tokens.credentials.Metrics.requests.WithLabelValues("token", outcome)))
 				}
 				if outcomes < 10 {

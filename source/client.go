@@ -42,6 +42,7 @@ type Client struct {
 
 	mu        sync.Mutex
 	throttled *backoff.ExponentialBackOff // for a throttling response without Retry-After
+	heldBy    *Error                      // the newest response that asked everyone to wait
 }
 
 // NewClient makes a client of the Graph at root, a URL without version. Redirects are refused, so that
@@ -307,17 +308,30 @@ func (c *Client) hold(e *Error) {
 		return
 	}
 	wait := e.RetryAfter
+	c.mu.Lock()
+	c.heldBy = e
 	if wait == 0 {
-		c.mu.Lock()
 		wait = c.throttled.NextBackOff()
-		c.mu.Unlock()
 	}
+	c.mu.Unlock()
 	if e.Bounded {
 		c.gate.HoldAndProbe(wait)
 	} else {
 		c.gate.Hold(wait)
 	}
 	c.metrics.held(wait)
+}
+
+// held returns until when no request starts, and why. The time is in the past, and the reason nil, if
+// nothing holds requests back.
+func (c *Client) held(now time.Time) (until time.Time, why *Error) {
+	until = c.gate.Held()
+	if !until.After(now) {
+		return until, nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return until, c.heldBy
 }
 
 // calm forgets the growing wait once a request succeeded, and lets the rate return.

@@ -37,8 +37,10 @@ func (a Action) String() string {
 
 // The reasons that readiness, metrics and log show. Match them with errors.Is.
 var (
-	ErrThrottled    = errors.New("throttled")
-	ErrUnavailable  = errors.New("service is unavailable")
+	ErrThrottled   = errors.New("throttled")
+	ErrUnavailable = errors.New("service is unavailable")
+	// ErrLogin is the unavailability of the login service. It matches ErrUnavailable as well.
+	ErrLogin        = fmt.Errorf("login %w", ErrUnavailable)
 	ErrMalformed    = errors.New("malformed response")
 	ErrRefusedLink  = errors.New("nextLink refused")
 	ErrLinkLoop     = errors.New("nextLink repeats")
@@ -221,7 +223,7 @@ var faults = [...]rule{
 		seen: "a nextLink that leads away from `GRAPH_ENDPOINT`", remedy: "set `GRAPH_ENDPOINT` to the root that Graph itself uses"},
 	loopingLink: {action: Restart, reason: ErrLinkLoop,
 		seen: "nextLinks that lead to a page already read, or never end", remedy: noRemedy},
-	loginDown: {action: Hold, reason: ErrUnavailable, tenant: true,
+	loginDown: {action: Hold, reason: ErrLogin, tenant: true,
 		seen: "the login service does not issue a token at present", remedy: "check the network and the egress rules if it lasts"},
 	loginRefused: {action: StopTenant, reason: ErrUnauthorized, tenant: true,
 		seen: "the login service refuses the credential; the text has its AADSTS code", remedy: "correct or renew the credential"},

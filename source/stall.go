@@ -18,6 +18,8 @@ type Stall struct {
 	Reason    error
 	Detail    string
 	RequestID string
+	// Remedy is what to do, in Markdown; empty where nothing is needed.
+	Remedy string
 	// Until is when the next request can start; zero if it can start now.
 	Until time.Time
 }
@@ -56,7 +58,7 @@ func (p *Poller) stall(now, due time.Time, users int, suspended []SuspendedUser)
 		cause = p.progress.failed
 	}
 	if cause != nil {
-		s.Reason, s.Detail, s.RequestID = cause.Reason, cause.Error(), cause.RequestID
+		s.Reason, s.Detail, s.RequestID, s.Remedy = cause.Reason, cause.Error(), cause.RequestID, cause.Remedy
 	}
 	if p.stopped != nil {
 		s.Until = p.until
@@ -85,7 +87,7 @@ func allSuspended(now, page time.Time, suspended []SuspendedUser) *Stall {
 			s.Until = u.RetryAt
 		}
 		if s.Reason == nil || counts[u.Reason] > counts[s.Reason] {
-			s.Reason, s.RequestID = u.Reason, u.RequestID
+			s.Reason, s.RequestID, s.Remedy = u.Reason, u.RequestID, u.Remedy
 			s.Detail = fmt.Sprintf("all %d users are suspended, most for: %s", len(suspended), u.Detail)
 		}
 	}

@@ -52,11 +52,11 @@ func TestStatus_StallNamesWhatKeepsTheTenantFromMakingProgress(t *testing.T) {
 		"no response": {broken: hang, reason: ErrUnavailable, detail: "deadline exceeded"},
 		"login down": {login: func(context.Context) (azcore.AccessToken, error) {
 			return azcore.AccessToken{}, errors.New("dial: no route")
-		}, reason: ErrUnavailable, detail: "login service"},
+		}, reason: ErrLogin, detail: "login service"},
 		"login hangs": {login: func(ctx context.Context) (azcore.AccessToken, error) {
 			<-ctx.Done()
 			return azcore.AccessToken{}, ctx.Err()
-		}, reason: ErrUnavailable, detail: "login service"},
+		}, reason: ErrLogin, detail: "login service"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := &graph{answer: c.answer, broken: c.broken, login: c.login}

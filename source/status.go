@@ -32,8 +32,10 @@ type Status struct {
 	StoppedSince time.Time
 	// Stalled is why the tenant makes no progress although users are due; nil while it makes some.
 	Stalled *Stall
-	// Held is when the next request may start, in the past while nobody asks to wait.
-	Held time.Time
+	// Held is when the next request may start, in the past while nobody asks to wait; HeldBy is the error
+	// that asked to, nil in that case.
+	Held   time.Time
+	HeldBy error
 	// Rate is the present request rate and RateAsked the configured one, in requests per second.
 	Rate, RateAsked float64
 }
@@ -46,6 +48,7 @@ type SuspendedUser struct {
 	User      string
 	Reason    error  // one of the reasons of this package
 	Detail    string // the whole error
+	Remedy    string // what to do, in Markdown; empty where nothing is needed
 	RequestID string // Graph's, empty if there is none
 	Since     time.Time
 	RetryAt   time.Time
@@ -159,7 +162,7 @@ func (p *Poller) report(reading map[*user]standing) {
 			behind(u.reached())
 		}
 		if u.suspended != nil {
-			s.Suspended = append(s.Suspended, SuspendedUser{User: u.name, Reason: u.suspended.Reason, Detail: u.suspended.Error(),
+			s.Suspended = append(s.Suspended, SuspendedUser{User: u.name, Reason: u.suspended.Reason, Detail: u.suspended.Error(), Remedy: u.suspended.Remedy,
 				RequestID: u.suspended.RequestID, Since: u.suspendedAt, RetryAt: u.due})
 		}
 	})
@@ -176,7 +179,11 @@ func (p *Poller) report(reading map[*user]standing) {
 	}
 	s.HistoryLeft = p.pace.left(now, time.Duration(p.past.Swap(0))*time.Millisecond, s.HistoryBehind)
 	slices.SortFunc(s.Suspended, func(a, b SuspendedUser) int { return cmp.Compare(a.User, b.User) })
-	s.Held = p.cfg.Client.gate.Held()
+	held, heldBy := p.cfg.Client.held(now)
+	s.Held = held
+	if heldBy != nil {
+		s.HeldBy = heldBy
+	}
 	s.Rate, s.RateAsked = p.cfg.Client.gate.Rate()
 	s.Items = p.items.Load()
 
