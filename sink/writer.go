@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"sync"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
@@ -24,7 +26,19 @@ type WriterConfig struct {
 	TransactionTimeout time.Duration
 	// Hook makes what watches the writer's client, anew for each writer; nil for nothing.
 	Hook func() kgo.Hook
+	// Waiting is told what the writer waits for; nil for a Waiting of the writer's own.
+	Waiting *Waiting
 }
+
+// fenceTimeout is how long OpenWriter waits for the predecessor's transaction to end. The coordinator
+// needs milliseconds as a rule, and cannot end it while a partition that it wrote to has no leader.
+const fenceTimeout = 30 * time.Second
+
+// Bounds of what the client may hold that no broker has acknowledged yet: see Writer.Room.
+const (
+	mostBuffered      = 50_000
+	mostBufferedBytes = 64 << 20
+)
 
 // TransactionalID is the transactional id of a tenant that is written to a topic. It is made of
 // what two writers must not share and of nothing else, so that two connectors of different names which
@@ -60,11 +74,36 @@ type refusal struct {
 }
 
 // OpenWriter connects and fences the tenant's other writers: when it returns, a transaction that a
-// predecessor had open is aborted and the predecessor can write no more (invariant 4).
+// predecessor had open is aborted and the predecessor can write no more (invariant 4). It waits no
+// longer than half a minute for that.
 func OpenWriter(ctx context.Context, cfg WriterConfig) (*Writer, error) {
+	if cfg.Waiting == nil {
+		cfg.Waiting = NewWaiting()
+	}
 	w := &Writer{cfg: cfg, refused: make(map[partition]*refusal)}
+	cl, err := kgo.NewClient(w.options()...)
+	if err != nil {
+		return nil, fmt.Errorf("sink: open writer: %w", err)
+	}
+	w.cl = cl
+	if cfg.TransactionalID != "" {
+		if err := w.fence(ctx); err != nil {
+			cl.Close()
+			return nil, err
+		}
+	}
+	return w, nil
+}
+
+// options are those of the writer's client.
+func (w *Writer) options() []kgo.Opt {
+	cfg := w.cfg
 	opts := append([]kgo.Opt{}, cfg.Client...)
 	opts = append(opts,
+		kgo.WithLogger(cfg.Waiting),
+		// Room bounds what is buffered. The library's own bound would block Write, and with it
+		// whoever holds the lock that guards the writer.
+		kgo.MaxBufferedRecords(math.MaxInt32),
 		kgo.RequiredAcks(kgo.AllISRAcks()),
 		kgo.RecordPartitioner(partitioner{kgo.StickyKeyPartitioner(nil)}),
 		kgo.ProducerBatchMaxBytesFn(func(topic string) int32 {
@@ -90,19 +129,37 @@ func OpenWriter(ctx context.Context, cfg WriterConfig) (*Writer, error) {
 		opts = append(opts, kgo.TransactionalID(cfg.TransactionalID), kgo.TransactionTimeout(cfg.TransactionTimeout),
 			kgo.ProducerLinger(time.Second))
 	}
-	cl, err := kgo.NewClient(opts...)
-	if err != nil {
-		return nil, fmt.Errorf("sink: open writer: %w", err)
+	return opts
+}
+
+// fence asks for the producer ID, which bumps its epoch and aborts the predecessor's open transaction.
+func (w *Writer) fence(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, fenceTimeout)
+	defer cancel()
+	defer w.cfg.Waiting.Begin("fence the other writers of transactional ID " + w.cfg.TransactionalID)()
+	_, _, err := w.cl.ProducerID(ctx)
+	return wrap("fence the other writers of transactional ID "+w.cfg.TransactionalID, w.explained(err))
+}
+
+// explained adds to the error of a context that ended while the client library retried what it
+// retried for.
+func (w *Writer) explained(err error) error {
+	longest, _ := w.cfg.Waiting.Longest()
+	found := ""
+	switch {
+	case errors.Is(err, context.Canceled): // somebody wants to end, so the cluster is not asked
+	case errors.Is(err, context.DeadlineExceeded):
+		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+		defer cancel()
+		found = Diagnose(ctx, kadm.NewClient(w.cl), w.cfg.Topics)
+	default:
+		return err
 	}
-	w.cl = cl
-	if cfg.TransactionalID != "" {
-		// Asking for the producer id is what fences: it bumps the epoch and aborts what is open.
-		if _, _, err := cl.ProducerID(ctx); err != nil {
-			cl.Close()
-			return nil, wrap("fence the other writers of transactional id "+cfg.TransactionalID, err)
-		}
+	reason := Reason(longest.Answer, found)
+	if reason == "" {
+		return err
 	}
-	return w, nil
+	return fmt.Errorf("%w after %v: %s", err, time.Since(longest.Since).Round(time.Second), reason)
 }
 
 func clampBatch(limit int32) int32 { return max(512, min(limit, 64<<20)) }
@@ -138,15 +195,42 @@ func recordSize(r *kgo.Record) int {
 	return size
 }
 
-// Write puts a record into the open transaction, beginning one if there is none. A record that cannot
-// be produced fails the next Commit.
+// Room waits until the client holds few enough records that no broker has acknowledged, so that a
+// Kafka that takes nothing cannot fill the memory. It is safe for concurrent use, and is to be called
+// before the lock is taken that guards the writer: a commit, which ends the wait either way, needs it.
+func (w *Writer) Room(ctx context.Context) error {
+	full := func() bool {
+		return w.cl.BufferedProduceRecords() >= mostBuffered || w.cl.BufferedProduceBytes() >= mostBufferedBytes
+	}
+	if !full() {
+		return nil
+	}
+	look := time.NewTicker(20 * time.Millisecond)
+	defer look.Stop()
+	for full() {
+		select {
+		case <-look.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// Write puts a record into the open transaction, beginning one if there is none. It does not wait. A
+// record that cannot be produced fails the next Commit.
 func (w *Writer) Write(ctx context.Context, r *kgo.Record) error {
 	if err := w.begin(); err != nil {
 		return err
 	}
 	w.limitTimestamp(r)
-	w.cl.Produce(ctx, r, w.produced)
+	w.produce(ctx, r)
 	return nil
+}
+
+func (w *Writer) produce(ctx context.Context, r *kgo.Record) {
+	w.cfg.Waiting.sent()
+	w.cl.Produce(ctx, r, w.produced)
 }
 
 // WritePosition adds a position. It is produced by Commit: in idempotent mode only after all records
@@ -167,6 +251,7 @@ func (w *Writer) begin() error {
 }
 
 func (w *Writer) produced(r *kgo.Record, err error) {
+	w.cfg.Waiting.arrived()
 	if err == nil {
 		return
 	}
@@ -243,20 +328,21 @@ func (w *Writer) commit(ctx context.Context) error {
 	if err := w.begin(); err != nil {
 		return err
 	}
+	defer w.cfg.Waiting.Begin("commit")()
 	if w.cfg.TransactionalID == "" {
 		if err := w.flush(ctx); err != nil {
 			return err
 		}
 	}
 	for _, r := range w.positions {
-		w.cl.Produce(ctx, r, w.produced)
+		w.produce(ctx, r)
 	}
 	if err := w.flush(ctx); err != nil {
 		return err
 	}
 	if w.cfg.TransactionalID != "" {
 		if err := w.cl.EndTransaction(ctx, kgo.TryCommit); err != nil {
-			return wrap("commit", err)
+			return wrap("commit", w.explained(err))
 		}
 	}
 	w.open, w.positions = false, nil
@@ -265,7 +351,7 @@ func (w *Writer) commit(ctx context.Context) error {
 
 func (w *Writer) flush(ctx context.Context) error {
 	if err := w.cl.Flush(ctx); err != nil {
-		return wrap("flush", err)
+		return wrap("flush", w.explained(err))
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()

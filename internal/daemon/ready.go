@@ -29,7 +29,12 @@ func (d *Daemon) NotReady() (reasons []string) {
 			if state.Err != nil {
 				reason += ": " + state.Err.Error()
 			}
+			if state.Trouble != nil {
+				reason += ": " + state.Trouble.Error()
+			}
 			reasons = append(reasons, reason)
+		case state.Trouble != nil:
+			reasons = append(reasons, fmt.Sprintf("tenant %s: %v", state.Name(), state.Trouble))
 		case state.Source.Stopped != nil:
 			reasons = append(reasons, fmt.Sprintf("tenant %s: polling is stopped: %v", state.Name(), state.Source.Stopped))
 		}

@@ -21,11 +21,11 @@ func TestStream_ADenialIsNamedAndMended(t *testing.T) {
 		names  string // what the error says of which thing is denied
 	}{
 		"writing to a topic":        {kerr.TopicAuthorizationFailed, kmsg.Produce, "produce to "},
-		"the transactional id":      {kerr.TransactionalIDAuthorizationFailed, kmsg.InitProducerID, "transactional id teams-kafka-connector/out/"},
+		"the transactional id":      {kerr.TransactionalIDAuthorizationFailed, kmsg.InitProducerID, "transactional ID teams-kafka-connector/out/"},
 		"committing a transaction":  {kerr.TransactionalIDAuthorizationFailed, kmsg.EndTxn, "commit"},
 		"reading the topics' state": {kerr.TopicAuthorizationFailed, kmsg.ListOffsets, "list end offsets of "},
 		"reading the topics":        {kerr.TopicAuthorizationFailed, kmsg.Fetch, "read "},
-		"finding the coordinator":   {kerr.TransactionalIDAuthorizationFailed, kmsg.FindCoordinator, "transactional id teams-kafka-connector/out/"},
+		"finding the coordinator":   {kerr.TransactionalIDAuthorizationFailed, kmsg.FindCoordinator, "transactional ID teams-kafka-connector/out/"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -51,6 +51,7 @@ type Metrics struct {
 	rebuildTime   prometheus.Gauge
 	rebuildCount  prometheus.Gauge
 	owned         prometheus.Gauge
+	kafkaWait     prometheus.Gauge
 }
 
 // NewMetrics makes the metrics and registers them; a nil registerer leaves them unregistered.
@@ -118,6 +119,10 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Help: "1 while the tenant's stream runs in this process; a process without one is a spare.",
 		}),
 	}
+	m.kafkaWait = f.NewGauge(prometheus.GaugeOpts{
+		Name: "teams_connector_kafka_wait_seconds",
+		Help: "How long the tenant's stream has been waiting for a Kafka broker; 0 while brokers answer within 3 s. The reason is in /status and the log.",
+	})
 	for _, outcome := range []string{outcomeWritten, outcomeSeen, outcomeSuperseded, outcomeDeadLetter, outcomeExcluded} {
 		m.items[outcome] = items.WithLabelValues(outcome)
 	}

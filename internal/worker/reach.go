@@ -66,7 +66,9 @@ func (s *session) rebuild(ctx context.Context, now time.Time) error {
 	index := s.admission.index
 	since := s.horizon(now)
 	s.reach.floor = since.UnixMilli()
+	ended := s.cfg.Writer.Waiting.Begin("read the topic back")
 	rebuilt, err := sink.Rebuild(ctx, s.cfg.Writer.Client, s.cfg.Writer.Topics, index, since, s.cfg.RebuildTimeout)
+	ended()
 	s.cfg.Metrics.rebuild(rebuilt, index, err)
 	if err != nil {
 		return err
@@ -114,12 +116,14 @@ func (s *session) reachBack(ctx context.Context, items []item, d source.Delivery
 	}
 	// What is open is not visible to a reader, not even to ourselves; and nothing is open while another producer's
 	// transaction is waited for, so that no broker gives ours up.
-	finish, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.Writer.TransactionTimeout)
+	finish, cancel := context.WithTimeout(s.transaction.life, s.cfg.Writer.TransactionTimeout)
 	defer cancel()
 	if err := s.commit(finish); err != nil {
 		return err
 	}
+	ended := s.cfg.Writer.Waiting.Begin("read the topic further back")
 	rebuilt, err := sink.Rebuild(ctx, s.cfg.Writer.Client, s.cfg.Writer.Topics, s.admission.index, since, s.cfg.RebuildTimeout)
+	ended()
 	s.cfg.Metrics.rebuild(rebuilt, s.admission.index, err)
 	if err != nil {
 		return err

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -27,7 +26,7 @@ type session struct {
 
 	// mu guards everything below. It is held from admission to produce, so that the versions of a
 	// message are written in the order in which they were admitted (invariant 3).
-	mu          sync.Mutex
+	mu          lock
 	roster      *roster
 	reach       reach
 	admission   *admission
@@ -50,7 +49,9 @@ func newSession(ctx context.Context, cfg Config, log *slog.Logger) (s *session, 
 			writer.Close()
 		}
 	}()
+	ended := cfg.Writer.Waiting.Begin("read the positions")
 	stored, err := offsets.Read(ctx, cfg.Writer.Client, cfg.Writer.Topics.Offsets, cfg.Name, cfg.Tenant, cfg.RebuildTimeout)
+	ended()
 	if err != nil {
 		return nil, err
 	}
@@ -59,6 +60,7 @@ func newSession(ctx context.Context, cfg Config, log *slog.Logger) (s *session, 
 	}
 	transaction := newTransaction(cfg, log, writer, ctx)
 	s = &session{
+		mu:          newLock(),
 		cfg:         cfg,
 		log:         log,
 		transaction: transaction,
@@ -104,12 +106,10 @@ func (s *session) run(ctx context.Context) error {
 	}
 	// The polls have ended. What they brought is whole up to the last delivery, so it is committed: a
 	// window that was cut short has no position in it.
-	finish, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.FinishTimeout)
-	defer cancel()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.commit(finish); err != nil {
-		return errors.Join(err, s.transaction.writer.Abort(finish))
+	if err := s.commit(life); err != nil {
+		return errors.Join(err, s.transaction.writer.Abort(life))
 	}
 	return nil
 }
@@ -131,8 +131,8 @@ func (s *session) commitLoop(ctx context.Context) error {
 		case <-tick.C:
 		}
 		s.mu.Lock()
-		// The end of the context does not cut a commit off: an unknown outcome costs a rebuild.
-		finish, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.Writer.TransactionTimeout)
+		// The end of the context does not cut a commit off at once: an unknown outcome costs a rebuild.
+		finish, cancel := context.WithTimeout(s.transaction.life, s.cfg.Writer.TransactionTimeout)
 		err := s.commit(finish)
 		cancel()
 		s.mu.Unlock()
@@ -154,8 +154,13 @@ func (s *session) commit(ctx context.Context) error {
 // deliver takes a page from the source into the open transaction.
 func (s *session) deliver(ctx context.Context, d source.Delivery) error {
 	items := identify(d.Items) // before the lock
+	if err := s.transaction.writer.Room(ctx); err != nil {
+		return err
+	}
 
-	s.mu.Lock()
+	if err := s.mu.LockContext(ctx); err != nil {
+		return err
+	}
 	defer s.mu.Unlock()
 	if !s.roster.polls(d.User) {
 		return source.ErrRemoved

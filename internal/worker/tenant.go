@@ -3,7 +3,9 @@ package worker
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -77,14 +79,28 @@ func Topics(cfg Config) sink.Topics {
 	return topics
 }
 
-// EnsureTopics creates and checks the topics.
+// topicsTimeout bounds one attempt to create and check the topics.
+const topicsTimeout = 30 * time.Second
+
+// EnsureTopics creates and checks the topics. It waits no longer than half a minute.
 func EnsureTopics(ctx context.Context, cfg Config) (sink.Limits, error) {
-	cl, err := kgo.NewClient(cfg.Writer.Client...)
+	waiting := cfg.Writer.Waiting
+	if waiting == nil {
+		waiting = sink.NewWaiting()
+	}
+	cl, err := kgo.NewClient(append(slices.Clone(cfg.Writer.Client), kgo.WithLogger(waiting))...)
 	if err != nil {
 		return sink.Limits{}, err
 	}
 	defer cl.Close()
-	return sink.EnsureTopics(ctx, kadm.NewClient(cl), Topics(cfg))
+	ctx, cancel := context.WithTimeout(ctx, topicsTimeout)
+	defer cancel()
+	defer waiting.Begin("check the topics")()
+	limits, err := sink.EnsureTopics(ctx, kadm.NewClient(cl), Topics(cfg))
+	if wait, _ := waiting.Longest(); errors.Is(err, context.DeadlineExceeded) && wait.Answer != "" {
+		err = fmt.Errorf("%w: last broker answer %s", err, wait.Answer)
+	}
+	return limits, err
 }
 
 // Phase is what a tenant's stream is doing.
@@ -104,8 +120,11 @@ type State struct {
 	Phase         Phase
 	Since         time.Time
 	// Err is why the last session ended; nil once one runs.
-	Err    error
-	Source source.Status
+	Err error
+	// Trouble is what the stream has been waiting for from Kafka for longer than it should; nil while
+	// brokers answer.
+	Trouble *Trouble
+	Source  source.Status
 }
 
 // Name names the tenant for people: its alias, if it has one, and its id.
@@ -133,11 +152,14 @@ type Tenant struct {
 	mu      sync.Mutex
 	state   State
 	session *session
+	found   string // what the last diagnosis of trouble said
 }
 
 // NewTenant makes a stream that does nothing until Run.
 func NewTenant(cfg Config, log *slog.Logger) *Tenant {
 	cfg.found = &foundLimits{}
+	cfg.Writer.Waiting = sink.NewWaiting()
+	cfg.Writer.Client = append(slices.Clone(cfg.Writer.Client), kgo.WithLogger(cfg.Writer.Waiting))
 	return &Tenant{cfg: cfg, log: log.With(LogAttributes(cfg.Tenant, cfg.Alias)...),
 		state: State{Tenant: cfg.Tenant, Alias: cfg.Alias, Phase: Idle, Since: time.Now()}}
 }
@@ -147,6 +169,7 @@ func (t *Tenant) State() State {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	state := t.state
+	state.Trouble = trouble(t.cfg.Writer.Waiting, t.found)
 	if t.session != nil {
 		state.Source = t.session.poller.Status()
 	}
@@ -169,6 +192,11 @@ func (t *Tenant) Run(ctx context.Context) error {
 	pause := backoff.NewExponentialBackOff(backoff.WithInitialInterval(250*time.Millisecond),
 		backoff.WithMaxInterval(30*time.Second), backoff.WithMaxElapsedTime(0))
 	defer t.enter(Idle, nil, nil)
+	watched, stop := context.WithCancel(ctx)
+	var watching sync.WaitGroup
+	watching.Go(func() { t.reportTrouble(watched) })
+	defer watching.Wait()
+	defer stop()
 	for {
 		t.enter(Starting, nil, nil)
 		began := time.Now()
