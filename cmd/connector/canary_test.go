@@ -124,7 +124,7 @@ func must[T any](v T, err error) T {
 	return v
 }
 
-// refusal answers with an error of Graph's, whose body holds canaries beside what Graph says.
+// refusal answers with an error of Graph's. The inner error is shown too, but not the secrets in it.
 func refusal(status int, code, message string, headers ...string) func(http.ResponseWriter, []byte) {
 	return func(w http.ResponseWriter, _ []byte) {
 		for i := 0; i+1 < len(headers); i += 2 {
@@ -133,7 +133,7 @@ func refusal(status int, code, message string, headers ...string) func(http.Resp
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(status)
 		_ = json.NewEncoder(w).Encode(map[string]any{"error": map[string]any{"code": code, "message": message,
-			"innerError": map[string]any{"message": canary, "request-id": "11111111-2222-3333-4444-555555555555"}}})
+			"innerError": map[string]any{"message": "seen: Authorization: Bearer " + canary + ", client_secret=" + canary, "secret": canary, "request-id": "11111111-2222-3333-4444-555555555555"}}})
 	}
 }
 
@@ -162,13 +162,13 @@ func TestRun_TellsNoSecretAndNothingOfAMessage(t *testing.T) {
 	const written = `teams_connector_items_total\{outcome="written",tenant="[^"]*"\} [1-9]`
 	classes := map[string]class{
 		"success":                 {shown: written},
-		"stale link":              {trouble: refusal(400, "BadRequest", "the skip token is stale"), shown: "nextLink no longer valid"},
+		"a 400 that names tokens": {trouble: refusal(400, "BadRequest", "the skip token is stale"), shown: "request refused as invalid"},
 		"filter refused":          {trouble: refusal(400, "BadRequest", "Invalid filter clause"), shown: "request refused as invalid"},
 		"user refused":            {trouble: refusal(400, "BadRequest", "Bad id"), shown: "request refused as invalid"},
 		"unauthorized":            {trouble: refusal(401, "InvalidAuthenticationToken", "Access token is refused"), shown: "not authorized"},
 		"unpaid":                  {trouble: refusal(402, "PaymentRequired", "pay"), shown: "payment required"},
 		"denied":                  {trouble: refusal(403, "Forbidden", "no"), shown: "access denied"},
-		"unlicensed":              {trouble: refusal(403, "Forbidden", "no license"), shown: "user not licensed"},
+		"unlicensed":              {trouble: refusal(403, "Forbidden", "Failed to get license information for the user."), shown: "user not licensed"},
 		"gone":                    {trouble: refusal(404, "NotFound", "no such user"), shown: "user not found"},
 		"delegated":               {trouble: refusal(412, "PreconditionFailed", "delegated"), shown: "not authorized"},
 		"throttled":               {trouble: refusal(429, "TooManyRequests", "slow down", "Retry-After", "1"), shown: "throttled"},

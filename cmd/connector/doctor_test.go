@@ -230,7 +230,7 @@ func TestDoctor_FindsWhatIsWrong(t *testing.T) {
 		"Graph is down": {func(w *ward) { w.sim.Faults.InternalError = 1 }, nothing,
 			"messages", doctor.Fail, "service is unavailable", "errors.md", "", "topic-output"},
 		"throttled": {func(w *ward) { w.sim.Faults.ThrottleFraction, w.sim.Faults.RetryAfter = 1, 100*time.Millisecond }, nothing,
-			"messages", doctor.Warn, "throttled", "SOURCE_RATE", "", "clock"},
+			"messages", doctor.Warn, "throttled", "SOURCE_RATE", "clock", "token"},
 		"clock half a minute behind": {func(w *ward) { w.sim.DateSkew = 30 * time.Second }, nothing,
 			"clock", doctor.Warn, "30s behind", "NTP", "", "messages"},
 		"clock ten minutes ahead": {func(w *ward) { w.sim.DateSkew = -10 * time.Minute }, nothing,

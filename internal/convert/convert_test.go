@@ -146,7 +146,7 @@ func TestConvert_ReportsDeadLettersWithPlaceAndReason(t *testing.T) {
 `
 	const wantErr = `line 2, byte 85: dead letter (identify): item has no usable identity: chatId is missing or no text
 line 3, byte 116: dead letter (transform): item has a time that is none: deletedDateTime
-line 4, byte 248: dead letter (transform): item is malformed: a name stands twice
+line 4, byte 248: dead letter (transform): item is malformed: duplicate member name
 line 5, byte 381: invalid JSON: invalid character '\n' in string (expecting non-control character)
 line 6, byte 383: dead letter (identify): item has no usable identity: it is no JSON object
 `
