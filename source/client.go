@@ -171,10 +171,12 @@ func (c *Client) get(ctx context.Context, link string, k kind) (response, error)
 			}
 			return response{}, err
 		}
-		if err := c.gate.Wait(ctx); err != nil {
+		ticket, err := c.gate.Enter(ctx)
+		if err != nil {
 			return response{}, err
 		}
 		r, header, failed := c.once(ctx, u, token, k)
+		c.gate.Leave(ticket, failed.ending())
 		if ctx.Err() != nil {
 			return response{}, ctx.Err()
 		}
@@ -186,9 +188,6 @@ func (c *Client) get(ctx context.Context, link string, k kind) (response, error)
 			// The token is expired, revoked or answered with a claims challenge: try once with a new one.
 			c.tokens.Refused(serial, claimsChallenge(header))
 			continue
-		}
-		if errors.Is(failed, ErrThrottled) {
-			c.gate.Throttled()
 		}
 		c.hold(failed)
 		return response{}, failed
@@ -334,9 +333,9 @@ func (c *Client) held(now time.Time) (until time.Time, why *Error) {
 	return until, c.heldBy
 }
 
-// calm forgets the growing wait once a request succeeded, and lets the rate return.
+// calm forgets the growing wait once a request succeeded.
 func (c *Client) calm() {
-	c.gate.Calm()
+	c.gate.Probed()
 	c.mu.Lock()
 	c.throttled.Reset()
 	c.mu.Unlock()

@@ -239,6 +239,18 @@ func (f fault) fail(detail string, cause error) *Error {
 	return &Error{Action: r.action, Reason: r.reason, Tenant: r.tenant, Detail: detail, Remedy: r.advice(), Cause: cause}
 }
 
+// ending says what a failure, or nil for none, means for the tenant's rate.
+func (e *Error) ending() ending {
+	switch {
+	case e == nil:
+		return admitted
+	case errors.Is(e, ErrThrottled):
+		return throttled
+	default:
+		return broken
+	}
+}
+
 // of adds the response's status and request id.
 func (e *Error) of(resp *http.Response) *Error {
 	e.Status, e.RequestID = resp.StatusCode, clean(resp.Header.Get("request-id"), maxCode)

@@ -13,50 +13,80 @@ import (
 // margin for what is in flight.
 const DefaultRate = 160
 
-// How the rate yields to throttling and comes back: down at once, once for all requests that were in
-// flight together, and up again in small steps, as long as no other 429 comes (invariant 9).
-const (
-	slowerBy    = 0.7
-	slowestPart = 1.0 / 16
-	slowerEvery = 5 * time.Second
-	fasterBy    = 1.0 / 20
-	fasterEvery = 10 * time.Second
-)
-
-// Gate is what every request of a tenant passes, whatever its user and kind: one token bucket, and
-// one wait that a Retry-After imposes on all (invariant 6).
+// Gate is what every request of a tenant passes, whatever its user and kind: one token bucket, one wait
+// that a Retry-After imposes on all (invariant 6), and a rate that yields to throttling and returns
+// (invariant 9).
 type Gate struct {
 	bucket *rate.Limiter
-	full   rate.Limit // what was asked for
 
 	mu      sync.Mutex
 	until   time.Time // no request starts before
 	probing bool      // the present hold is shorter than Graph asked for: a single request goes first
-	slowed  time.Time // when the rate went down last
-	changed time.Time // when the rate changed last
+	rate    cubic
+	answers congestion
 }
 
 // NewGate makes a gate for so many requests per second.
 func NewGate(perSecond float64) *Gate {
-	// A burst of a tenth of a second: enough to keep requests in flight, too small for Graph's
-	// short window to notice.
-	return &Gate{full: rate.Limit(perSecond), bucket: rate.NewLimiter(rate.Limit(perSecond), max(1, int(perSecond/10)))}
+	return &Gate{rate: newCubic(perSecond), bucket: rate.NewLimiter(rate.Limit(perSecond), burst(perSecond))}
 }
 
-// Wait blocks until a request may start. It returns the context's error if that ends first.
-func (g *Gate) Wait(ctx context.Context) error {
+// burst is a tenth of a second's requests: enough to keep requests in flight, too few for Graph's short
+// window to notice.
+func burst(perSecond float64) int { return max(1, int(perSecond/10)) }
+
+// Enter blocks until a request may start and returns its ticket, which Leave takes back. It returns the
+// context's error if that ends first.
+func (g *Gate) Enter(ctx context.Context) (ticket uint64, err error) {
 	for {
-		// The bucket comes after the hold, so that those who waited do not all start at once; then
-		// the hold again, because a Retry-After may have come while the bucket was waited for.
+		// The bucket comes after the hold, so that the waiting requests do not all start at once; then
+		// the hold again, because a Retry-After may have come during the wait for the bucket.
 		if err := g.opened(ctx); err != nil {
-			return err
+			return 0, err
 		}
+		g.adjust()
 		if err := g.bucket.Wait(ctx); err != nil {
-			return err
+			return 0, err
 		}
-		if !time.Now().Before(g.Held()) {
-			return nil
+		if ticket, ok := g.start(); ok {
+			return ticket, nil
 		}
+	}
+}
+
+// start counts a request as in flight. ok is false if a hold is in force.
+func (g *Gate) start() (ticket uint64, ok bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if time.Now().Before(g.until) {
+		return 0, false
+	}
+	return g.answers.start(), true
+}
+
+// Leave takes the ticket of a request that has ended, and how it ended.
+func (g *Gate) Leave(ticket uint64, ended ending) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.answers.end(ticket, ended) {
+		g.rate.cut(time.Now())
+		g.set()
+	}
+}
+
+// adjust lets the rate return.
+func (g *Gate) adjust() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.set()
+}
+
+// set gives the bucket the present rate. It is called with the lock held.
+func (g *Gate) set() {
+	limit := g.rate.at(time.Now())
+	if limit != float64(g.bucket.Limit()) {
+		g.bucket.SetLimit(rate.Limit(limit))
+		g.bucket.SetBurst(burst(limit))
 	}
 }
 
@@ -81,9 +111,16 @@ func (g *Gate) opened(ctx context.Context) error {
 func (g *Gate) Hold(wait time.Duration) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if until := time.Now().Add(wait); until.After(g.until) {
-		g.until = until
+	now := time.Now()
+	until := now.Add(wait)
+	if !until.After(g.until) {
+		return
 	}
+	if g.until.After(now) {
+		now = g.until
+	}
+	g.rate.pause(until.Sub(now))
+	g.until = until
 }
 
 // HoldAndProbe holds as Hold does, for a wait that is shorter than Graph asked for. Until a request
@@ -102,42 +139,23 @@ func (g *Gate) Probing() bool {
 	return g.probing
 }
 
-// Held is when the gate opens; a time in the past if it is open.
+// Held returns when the gate opens; a time in the past if it is open.
 func (g *Gate) Held() time.Time {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.until
 }
 
-// Throttled lowers the rate, because Graph answered 429.
-func (g *Gate) Throttled() {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	now := time.Now()
-	if now.Sub(g.slowed) < slowerEvery {
-		return
-	}
-	g.slowed, g.changed = now, now
-	g.bucket.SetLimit(max(g.full*slowestPart, g.bucket.Limit()*slowerBy))
-}
-
-// Calm lets the rate return, step by step, because Graph answered.
-func (g *Gate) Calm() {
+// Probed ends the probing, because a request succeeded.
+func (g *Gate) Probed() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.probing = false
-	if g.bucket.Limit() >= g.full {
-		return
-	}
-	now := time.Now()
-	if now.Sub(g.changed) < fasterEvery {
-		return
-	}
-	g.changed = now
-	g.bucket.SetLimit(min(g.full, g.bucket.Limit()+g.full*fasterBy))
 }
 
-// Rate is the present rate and the one asked for, in requests per second.
+// Rate returns the present rate and the configured one, in requests per second.
 func (g *Gate) Rate() (present, full float64) {
-	return float64(g.bucket.Limit()), float64(g.full)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.rate.at(time.Now()), g.rate.full
 }

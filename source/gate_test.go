@@ -13,41 +13,6 @@ import (
 	"time"
 )
 
-// Throughput degrades with the faults and returns after them (invariant 9).
-func TestGate_TheRateYieldsAndReturnsSlowly(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		g := NewGate(100)
-		for range 64 { // all that were in flight
-			g.Throttled()
-		}
-		if rate, _ := g.Rate(); rate < 69.9 || rate > 70.1 {
-			t.Errorf("after one burst of 429s the rate is %v, want 70", rate)
-		}
-		g.Calm()
-		if rate, _ := g.Rate(); rate > 70.1 {
-			t.Errorf("it returned at once, to %v", rate)
-		}
-		for range 40 {
-			<-time.After(6 * time.Second)
-			g.Throttled()
-		}
-		if rate, _ := g.Rate(); rate != 100.0/16 {
-			t.Errorf("the slowest rate is %v, want a sixteenth", rate)
-		}
-		began := time.Now()
-		for {
-			<-time.After(time.Second)
-			g.Calm()
-			if rate, full := g.Rate(); rate == full {
-				break
-			}
-		}
-		if took := time.Since(began); took < 3*time.Minute || took > 4*time.Minute {
-			t.Errorf("it took %v to return", took)
-		}
-	})
-}
-
 func TestGate_ThoseWhoWaitedDoNotAllStartAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := NewGate(100) // bursts of 10
@@ -58,7 +23,7 @@ func TestGate_ThoseWhoWaitedDoNotAllStartAtOnce(t *testing.T) {
 		var group sync.WaitGroup
 		for range 100 {
 			group.Go(func() {
-				if g.Wait(t.Context()) != nil {
+				if _, err := g.Enter(t.Context()); err != nil {
 					return
 				}
 				mu.Lock()
