@@ -225,7 +225,7 @@ func TestTokens_ARotatedSecretIsUsedFromTheNextTokenOn(t *testing.T) {
 			t.Errorf("got %v (%v)", failed, failed.Action)
 		}
 		secret = "new"
-		<-time.After(tenantFirst)
+		<-time.After(stopSecond)
 		mustToken(t, tokens)
 	})
 }
@@ -276,7 +276,7 @@ func TestTokens_AGrantedRoleIsNoticed(t *testing.T) {
 	inBubble(t, l, nil, func(t *testing.T, tokens *Tokens) {
 		failedToken(t, tokens)
 		granted = []string{"Chat.Read.All"}
-		<-time.After(tenantFirst)
+		<-time.After(stopSecond)
 		mustToken(t, tokens)
 	})
 }

@@ -251,6 +251,15 @@ func (e *Error) ending() ending {
 	}
 }
 
+// class returns what failures have in common that count together against the tenant: a refusal's reason, or
+// that the service does not answer.
+func (e *Error) class() error {
+	if e.Action == StopTenant {
+		return e.Reason
+	}
+	return ErrUnavailable
+}
+
 // of adds the response's status and request id.
 func (e *Error) of(resp *http.Response) *Error {
 	e.Status, e.RequestID = resp.StatusCode, clean(resp.Header.Get("request-id"), maxCode)

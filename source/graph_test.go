@@ -1,6 +1,7 @@
 package source
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -25,6 +26,8 @@ type graph struct {
 	answer   func(n int, r *http.Request) (status int, header http.Header, body string)
 	broken   func(r *http.Request) error // if set, what a request fails with; nil for none
 	login    signIn                      // if set, what gives tokens
+	rate     float64                     // requests per second; 0 for more than a test makes
+	log      strings.Builder
 	requests []request
 	tokens   int
 }
@@ -95,7 +98,7 @@ func (g *graph) polls() map[string]int {
 func (g *graph) client() *Client {
 	root, _ := url.Parse("https://graph.test")
 	tokens := &Tokens{make: func() (azcore.TokenCredential, error) { return g, nil }}
-	return NewClient(root, &http.Client{Transport: g}, tokens, NewGate(1000), "test (instance 1)", NewMetrics(nil))
+	return NewClient(root, &http.Client{Transport: g}, tokens, NewGate(cmp.Or(g.rate, 1000)), "test (instance 1)", NewMetrics(nil))
 }
 
 // delivered collects what a poller delivers.
@@ -141,7 +144,7 @@ func (g *graph) poll(t *testing.T, users []string, interval, length time.Duratio
 		}
 		p := NewPoller(PollerConfig{
 			Client: g.client(), Ladder: mustLadder(t, interval, time.Minute, time.Hour), PageSize: 50, Settle: 2 * time.Second,
-			InFlight: 8, Deliver: d.deliver, Log: slog.New(slog.DiscardHandler), Metrics: NewMetrics(nil),
+			InFlight: 8, Deliver: d.deliver, Log: slog.New(slog.NewTextHandler(&g.log, nil)), Metrics: NewMetrics(nil),
 		}, positions)
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error)

@@ -1,6 +1,7 @@
 package source
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -8,27 +9,13 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/cenkalti/backoff/v4"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/teams-kafka/connector/offsets"
 )
 
-// The pauses after a failure, in which a user waits in the queue and no goroutine sleeps.
-const (
-	retryFirst, retryLongest     = 500 * time.Millisecond, time.Minute
-	suspendFirst, suspendLongest = time.Minute, 6 * time.Hour
-	tenantFirst, tenantLongest   = 15 * time.Second, 15 * time.Minute
-)
-
-// removedPause keeps a user waiting whose removal is on its way.
-const removedPause = time.Minute
-
 // reportPerUser is what each user adds to the time between two looks at all of them.
 const reportPerUser = 100 * time.Microsecond
-
-// failuresToSuspend is after how many failures in a row, of whatever kind and with no new page between them, a user is called suspended.
-const failuresToSuspend = 8
 
 // Delivery is a page's worth of items of one user, or the end of a slice.
 type Delivery struct {
@@ -83,9 +70,11 @@ type Poller struct {
 	cfg     PollerConfig
 	queue   *queue
 	users   map[string]*user // all who are polled; belongs to the dispatching goroutine
-	results chan *user
-	changed chan struct{}   // there are changes
-	stop    backoff.BackOff // pauses while the tenant is stopped
+	results chan outcome
+	changed chan struct{} // there are changes
+	lively  chan struct{} // a page arrived while the tenant is in trouble
+	trouble trouble
+	bounded time.Time // the end of the last hold that is shorter than Graph asked for
 	items   atomic.Uint64
 	past    atomic.Int64 // milliseconds of history read since the last report
 	pace    pace         // belongs to the dispatching goroutine
@@ -99,10 +88,9 @@ type Poller struct {
 	changes  []change
 	status   Status
 	gaps     []Gap
-	stopped  *Error
-	until    time.Time // no poll starts before, while the tenant is stopped
 	progress progress
-	bounded  time.Time // the end of the last hold that is shorter than Graph asked for
+	evidence *evidence
+	troubled bool // the tenant is in trouble
 }
 
 // change is a user who comes, or with a nil position goes.
@@ -114,13 +102,13 @@ type change struct {
 // NewPoller makes a poller for users at their positions.
 func NewPoller(cfg PollerConfig, positions map[string]offsets.Position) *Poller {
 	p := &Poller{
-		cfg:     cfg,
-		queue:   newQueue(),
-		users:   make(map[string]*user, len(positions)),
-		results: make(chan *user, cfg.InFlight),
-		changed: make(chan struct{}, 1),
-		stop: backoff.NewExponentialBackOff(backoff.WithInitialInterval(tenantFirst),
-			backoff.WithMaxInterval(tenantLongest), backoff.WithMaxElapsedTime(0)),
+		cfg:      cfg,
+		queue:    newQueue(),
+		users:    make(map[string]*user, len(positions)),
+		results:  make(chan outcome, cfg.InFlight),
+		changed:  make(chan struct{}, 1),
+		lively:   make(chan struct{}, 1),
+		evidence: newEvidence(),
 	}
 	for name, pos := range positions {
 		p.admit(name, pos)
@@ -174,6 +162,9 @@ func (p *Poller) apply() {
 			p.admit(c.name, *c.pos)
 		case c.pos == nil && polled:
 			delete(p.users, c.name)
+			p.mu.Lock()
+			p.evidence.forget(c.name)
+			p.mu.Unlock()
 			u.gone = true // the queue drops it when it comes to the front
 			if u.cancel != nil {
 				u.cancel()
@@ -210,9 +201,8 @@ func (p *Poller) dispatch(ctx context.Context, group *errgroup.Group) error {
 	defer report.Stop()
 	for {
 		now := time.Now()
-		limit, opens := p.limit(now)
-		for len(reading) < limit {
-			u := p.queue.take(now)
+		for len(reading) < p.cfg.InFlight {
+			u := p.next(now, len(reading))
 			if u == nil {
 				break
 			}
@@ -220,33 +210,32 @@ func (p *Poller) dispatch(ctx context.Context, group *errgroup.Group) error {
 			reading[u] = standing{u.newest(p.cfg.Ladder), u.reached(), u.wanted, u.suspended != nil}
 			polling, cancel := context.WithCancel(ctx)
 			u.cancel = cancel
+			u.resumed = p.resumed.Load()
 			group.Go(func() error {
 				defer cancel()
-				err := p.poll(polling, ctx, u)
-				if err != nil && (ctx.Err() != nil || polling.Err() == nil) {
-					return err
+				err := p.readSlice(polling, ctx, u)
+				if ctx.Err() != nil || polling.Err() == nil && !known(err) {
+					return cmp.Or(ctx.Err(), err)
 				}
-				p.results <- u
+				p.results <- outcome{u, err}
 				return nil
 			})
 		}
-		wake := p.queue.next()
-		if opens.After(wake) {
-			wake = opens
-		}
-		timer.Reset(max(0, wake.Sub(now)))
-		if len(reading) >= limit && limit > 0 {
+		timer.Reset(max(0, p.wake().Sub(now)))
+		if len(reading) >= p.cfg.InFlight || len(reading) > 0 && p.cfg.Client.gate.Probing() {
 			timer.Stop() // a result comes first
 		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case u := <-p.results:
-			delete(reading, u)
-			u.cancel = nil
-			if !u.gone {
-				p.schedule(u)
+		case o := <-p.results:
+			delete(reading, o.user)
+			o.user.cancel = nil
+			if !o.user.gone {
+				p.settle(o)
 			}
+		case <-p.lively:
+			p.resume()
 		case <-p.changed:
 			p.apply()
 		case <-timer.C:
@@ -257,21 +246,50 @@ func (p *Poller) dispatch(ctx context.Context, group *errgroup.Group) error {
 	}
 }
 
-// limit is how many polls may be under way: none while the tenant is stopped, and a single probe
-// when the pause is over, until one succeeds.
-func (p *Poller) limit(now time.Time) (limit int, opens time.Time) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.stopped == nil && p.cfg.Client.gate.Probing() {
-		return 1, p.cfg.Client.gate.Held()
+// next takes the user to poll now, nil if none may be: nobody is polled while Graph asks everybody to wait,
+// one user at a time after a wait that was cut short (invariant 6), and one at a time while the tenant is in
+// trouble (invariant 8).
+func (p *Poller) next(now time.Time, underWay int) *user {
+	gate := p.cfg.Client.gate
+	if now.Before(gate.Held()) || gate.Probing() && underWay > 0 {
+		return nil
 	}
-	if p.stopped == nil {
-		return p.cfg.InFlight, time.Time{}
+	if p.trouble.cause == nil {
+		return p.queue.take(now)
 	}
-	if now.Before(p.until) {
-		return 0, p.until
+	if now.Before(p.trouble.until) {
+		return nil
 	}
-	return 1, time.Time{}
+	u := p.probe(now)
+	if u != nil {
+		p.trouble.probes++
+		p.trouble.until = now.Add(p.trouble.pause(now))
+	}
+	return u
+}
+
+// wake returns when next can give a user that it does not give now.
+func (p *Poller) wake() time.Time {
+	wake := p.queue.next()
+	if len(p.trouble.waiting) > 0 {
+		wake = time.Time{}
+	}
+	for _, opens := range []time.Time{p.trouble.until, p.cfg.Client.gate.Held()} {
+		if opens.After(wake) {
+			wake = opens
+		}
+	}
+	return wake
+}
+
+// each calls f for every user that is not being read.
+func (p *Poller) each(f func(*user)) {
+	p.queue.each(f)
+	for _, u := range p.trouble.waiting {
+		if !u.gone {
+			f(u)
+		}
+	}
 }
 
 // horizon is where history ends and live polls begin: history is what reaches back further than the longest rung. It is
@@ -290,157 +308,4 @@ func (p *Poller) schedule(u *user) {
 	u.history = u.suspended == nil && (u.pos.Window != nil && u.pos.Window.Done < horizon ||
 		len(u.pos.Marks) == 0 && u.pos.Start < horizon)
 	p.queue.put(u)
-}
-
-// poll reads one slice of one user and leaves the user with the time of its next poll. Only an error
-// that ends the whole poller is returned. Requests end with ctx; what they brought lives as long as the
-// poller, because it is still on its way to Kafka when the poll is over.
-func (p *Poller) poll(ctx, life context.Context, u *user) error {
-	u.resumed = p.resumed.Load()
-	err := p.readSlice(ctx, life, u)
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	var failed *Error
-	var refused *Refusal
-	var later *Later
-	switch {
-	case err == nil:
-		p.succeeded(u)
-		return nil
-	case errors.As(err, &later):
-		p.postpone(u, later.From)
-		return nil
-	case errors.Is(err, ErrRemoved):
-		u.due = time.Now().Add(removedPause) // it will be gone by then
-		return nil
-	case errors.As(err, &failed):
-	case errors.As(err, &refused):
-		failed = itemRefused.fail("", refused.Err)
-	default:
-		return err
-	}
-	p.failed(u, failed)
-	return nil
-}
-
-func (p *Poller) succeeded(u *user) {
-	p.cfg.Metrics.polls.WithLabelValues("done").Inc()
-	p.recovered(u)
-	u.top = min(p.cfg.PageSize, u.top*2)
-	u.due = p.due(u)
-	// Marks go by the slower of both clocks. If that is Graph's, they alone would make the user due at
-	// once, again and again.
-	if earliest := u.began.Add(p.cfg.Ladder.Interval()); u.pos.Window == nil && u.reading == nil && u.due.Before(earliest) {
-		u.due = earliest
-	}
-	u.wanted = u.due
-	p.resumeTenant()
-}
-
-// recovered forgets a user's failures.
-func (p *Poller) recovered(u *user) {
-	if u.suspended != nil {
-		p.cfg.Log.Info("user is polled again", "user", u.name)
-	}
-	u.suspended, u.failures, u.pause = nil, 0, nil
-}
-
-// failed decides what follows from a failure. The user waits in the queue; nobody else waits for it.
-func (p *Poller) failed(u *user, e *Error) {
-	p.cfg.Metrics.polls.WithLabelValues(e.Action.String()).Inc()
-	now := time.Now()
-	p.mu.Lock()
-	p.progress.failed = e
-	p.mu.Unlock()
-	switch e.Action {
-	case Hold:
-		u.due = p.cfg.Client.gate.Held()
-		p.warnOfBound(e, u.due)
-		return // no fault of the user's: no pause of its own, nothing forgotten
-	case StopTenant:
-		u.due = now
-		p.stopTenant(e)
-		return
-	case Restart:
-		p.cfg.Metrics.refetched.Inc()
-		if u.reading != nil {
-			u.length = u.reading.half()
-		}
-		u.reading = nil
-	case Shrink:
-		p.cfg.Metrics.refetched.Inc()
-		u.reading = nil
-		u.top = max(1, u.top/2)
-	case Suspend:
-		u.reading = nil
-	}
-	if e.Action != Retry {
-		p.resumeTenant() // the answer concerned the user, so the tenant was let in
-	}
-	u.failures++
-	suspended := e.Action == Suspend || u.failures >= failuresToSuspend
-	if u.pause == nil || suspended && u.suspended == nil {
-		first, longest := retryFirst, retryLongest
-		if e.Action == Suspend {
-			first, longest = suspendFirst, suspendLongest
-		}
-		u.pause = backoff.NewExponentialBackOff(backoff.WithInitialInterval(first),
-			backoff.WithMaxInterval(longest), backoff.WithMaxElapsedTime(0))
-	}
-	pause := u.pause.NextBackOff()
-	u.due = now.Add(pause)
-	if suspended {
-		if u.suspended == nil {
-			p.cfg.Log.Warn("user is suspended", "user", u.name, "error", e, "retry_in", pause.Round(time.Second))
-		}
-		if u.suspended == nil {
-			u.suspendedAt = now
-		}
-		u.suspended = e
-	}
-}
-
-// warnOfBound says, once for all requests that failed together, that Graph asked for a longer wait than
-// the client obeys.
-func (p *Poller) warnOfBound(e *Error, until time.Time) {
-	if !e.Bounded {
-		return
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if until.Sub(p.bounded) < maxRetryAfter/2 {
-		return
-	}
-	p.bounded = until
-	p.cfg.Log.Warn("Graph asks to wait for more than an hour; asking again after an hour", "error", e, "until", until.UTC())
-}
-
-// stopTenant stops polling for everyone, once for all polls that failed together.
-func (p *Poller) stopTenant(e *Error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	now := time.Now()
-	if p.stopped != nil && now.Before(p.until) {
-		return
-	}
-	pause := p.stop.NextBackOff()
-	if p.stopped == nil {
-		p.status.StoppedSince = now
-	}
-	p.stopped, p.until = e, now.Add(pause)
-	p.status.Stopped = e
-	p.cfg.Log.Error("polling is stopped for the tenant", "error", e, "retry_in", pause.Round(time.Second))
-}
-
-// resumeTenant ends a stop.
-func (p *Poller) resumeTenant() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.stopped == nil {
-		return
-	}
-	p.stopped, p.status.Stopped = nil, nil
-	p.stop.Reset()
-	p.cfg.Log.Info("tenant is polled again")
 }

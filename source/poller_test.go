@@ -256,7 +256,7 @@ func TestPoller_ATenantErrorStopsAllAndIsProbedSlowly(t *testing.T) {
 			g.mu.Lock()
 			granted = true
 			g.mu.Unlock()
-			<-time.After(tenantLongest + tenantLongest/2 + time.Minute) // the longest pause, and its jitter
+			<-time.After(stopLongest + time.Minute)
 			if s := p.Status(); s.Stopped != nil {
 				t.Errorf("%d: still stopped: %v", status, s.Stopped)
 			}

@@ -35,6 +35,15 @@ func (q *queue) put(u *user) {
 	heap.Push(&q.live, u)
 }
 
+// remove takes a user out and reports whether it was there.
+func (q *queue) remove(u *user) bool {
+	if u.in == nil {
+		return false
+	}
+	heap.Remove(u.in, u.at)
+	return true
+}
+
 // take removes the user to poll now, nil if none is due.
 func (q *queue) take(now time.Time) *user {
 	q.prune()
@@ -124,14 +133,21 @@ func (h *byTime) Less(i, j int) bool {
 	return maphash.String(h.seed, a.name) < maphash.String(h.seed, b.name)
 }
 
-func (h *byTime) Swap(i, j int) { h.users[i], h.users[j] = h.users[j], h.users[i] }
+func (h *byTime) Swap(i, j int) {
+	h.users[i], h.users[j] = h.users[j], h.users[i]
+	h.users[i].at, h.users[j].at = i, j
+}
 
-func (h *byTime) Push(u any) { h.users = append(h.users, u.(*user)) }
+func (h *byTime) Push(u any) {
+	added := u.(*user)
+	added.in, added.at = h, len(h.users)
+	h.users = append(h.users, added)
+}
 
 func (h *byTime) Pop() any {
 	last := len(h.users) - 1
 	u := h.users[last]
-	h.users[last] = nil
+	h.users[last], u.in = nil, nil
 	h.users = h.users[:last]
 	return u
 }

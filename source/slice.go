@@ -38,14 +38,20 @@ type user struct {
 	failures    int           // in a row: no page has come that had not come before
 	furthest    int           // pages that have come of the present slice, at the most
 	pause       backoff.BackOff
+	longest     time.Duration // the bound of pause
+	row         row           // failures in a row that can be anybody's
 	suspended   *Error
 	suspendedAt time.Time
-	until       int64  // where the next slice ends at the latest; 0 for no bound
-	waits       bool   // for Resume
-	resumed     uint64 // calls of Resume when the present poll began
-	waited      bool   // since the last slice that was read to its end
-	gap         bool   // the present window's gap is reported
-	gone        bool   // removed; belongs to the dispatching goroutine
+	told        bool    // the log says that the user is suspended
+	blameless   bool    // waits for the end of the tenant's trouble, and not in the queue
+	until       int64   // where the next slice ends at the latest; 0 for no bound
+	waits       bool    // for Resume
+	resumed     uint64  // calls of Resume when the present poll began
+	waited      bool    // since the last slice that was read to its end
+	gap         bool    // the present window's gap is reported
+	in          *byTime // the heap of the queue that holds the user, nil for none, and its place there
+	at          int
+	gone        bool // removed; belongs to the dispatching goroutine
 	cancel      context.CancelFunc
 }
 
@@ -135,7 +141,7 @@ func (p *Poller) readSlice(ctx, life context.Context, u *user) error {
 		if err != nil {
 			return err
 		}
-		p.arrived()
+		p.arrived(u)
 		if latest, ok := clock.latest(time.Now()); ok && s.window.To > latest.UnixMilli() && u.pos.Window == nil {
 			// Graph's clock, known only now, has not reached the window's end: what happens
 			// until then would count as read (invariant 1). Plan again.
@@ -210,12 +216,15 @@ func (p *Poller) newSlice(u *user, window offsets.Window, now time.Time) (s *sli
 // off before the slice ends.
 func (p *Poller) proceeded(u *user, pages int) {
 	if pages <= u.furthest {
+		u.row.successes++
 		return
 	}
 	u.furthest = pages
 	if u.suspended == nil || u.suspended.Action != Suspend {
 		p.recovered(u)
+		return
 	}
+	u.row.successes++
 }
 
 // replan drops a slice that was begun before Graph's clock was known and reads the right one.

@@ -1,6 +1,7 @@
 package source
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 )
@@ -30,11 +31,19 @@ type progress struct {
 	failed *Error    // the newest failure since then
 }
 
-// arrived records a page.
-func (p *Poller) arrived() {
+// arrived records a page of a user, which ends the tenant's trouble.
+func (p *Poller) arrived(u *user) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	p.progress = progress{page: time.Now()}
+	p.evidence.success(u.name)
+	troubled := p.troubled
+	p.mu.Unlock()
+	if troubled {
+		select {
+		case p.lively <- struct{}{}:
+		default:
+		}
+	}
 }
 
 // stall reports what keeps the tenant from making progress, nil if nothing does. due is since when the
@@ -53,16 +62,11 @@ func (p *Poller) stall(now, due time.Time, users int, suspended []SuspendedUser)
 		return nil
 	}
 	s := &Stall{Since: since, Reason: ErrUnavailable, Detail: "graph: no response to the requests under way"}
-	cause := p.stopped
-	if cause == nil {
-		cause = p.progress.failed
-	}
-	if cause != nil {
+	_, held := p.cfg.Client.held(now)
+	if cause := cmp.Or(p.trouble.cause, p.progress.failed, held); cause != nil {
 		s.Reason, s.Detail, s.RequestID, s.Remedy = cause.Reason, cause.Error(), cause.RequestID, cause.Remedy
 	}
-	if p.stopped != nil {
-		s.Until = p.until
-	}
+	s.Until = p.trouble.until
 	if held := p.cfg.Client.gate.Held(); held.After(s.Until) {
 		s.Until = held
 	}

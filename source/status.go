@@ -151,11 +151,11 @@ func (p *Poller) report(reading map[*user]standing) {
 	}
 	var due time.Time // since when the longest-waiting user has been due
 	waits := func(u *user) {
-		if u.suspended == nil && !u.wanted.After(now) && (due.IsZero() || u.wanted.Before(due)) {
+		if u.suspended == nil && !u.waits && !u.wanted.After(now) && (due.IsZero() || u.wanted.Before(due)) {
 			due = u.wanted
 		}
 	}
-	p.queue.each(func(u *user) {
+	p.each(func(u *user) {
 		waits(u)
 		s.add(u.newest(p.cfg.Ladder), now)
 		if u.history {
@@ -188,8 +188,8 @@ func (p *Poller) report(reading map[*user]standing) {
 	s.Items = p.items.Load()
 
 	p.mu.Lock()
-	if p.stopped != nil {
-		s.Stopped, s.StoppedSince = p.stopped, p.status.StoppedSince
+	if p.trouble.stopped() {
+		s.Stopped, s.StoppedSince = p.trouble.cause, p.trouble.since
 	}
 	s.Gaps = slices.Clone(p.gaps)
 	s.Stalled = p.stall(now, due, s.Users, s.Suspended)

@@ -81,7 +81,7 @@ func TestRun_AWrongSecretIsToldInReadinessAndLog(t *testing.T) {
 			t.Error("the secret was printed")
 		}
 	}
-	if !strings.Contains(logs.String(), "polling is stopped for the tenant") {
+	if !strings.Contains(logs.String(), "tenant stopped") {
 		t.Errorf("the log does not say so:\n%s", logs.String())
 	}
 }

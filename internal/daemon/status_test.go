@@ -51,7 +51,7 @@ func TestStatus_SaysHowItGoes(t *testing.T) {
 	if tenant.Items.Outcomes["written"] == 0 || tenant.Index.Entries == 0 || tenant.Late.MeanSeconds <= 0 || len(tenant.Late.Rungs) == 0 {
 		t.Errorf("%+v %+v %+v", tenant.Items, tenant.Index, tenant.Late)
 	}
-	if !slices.ContainsFunc(s.Recent, func(e admin.Event) bool { return e.Message == "user is suspended" && e.Level == "WARN" }) {
+	if !slices.ContainsFunc(s.Recent, func(e admin.Event) bool { return e.Message == "user suspended" && e.Level == "WARN" }) {
 		t.Errorf("%+v", s.Recent)
 	}
 }

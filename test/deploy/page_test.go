@@ -40,7 +40,7 @@ func TestPage_IsReadableEverywhereAndLoadsNothingFromElsewhere(t *testing.T) {
 		{"desktop-dark", "dark", 1280, 900, false},
 	} {
 		b.open(t, ctx, address+"/", look.scheme, look.width, look.height, look.phone)
-		for _, text := range []string{"polling", tenant, "access denied", "user not found", evil, "(this one)", "user is suspended", "up to 1 min"} {
+		for _, text := range []string{"polling", tenant, "access denied", "user not found", evil, "(this one)", "user suspended", "up to 1 min"} {
 			b.await(t, ctx, fmt.Sprintf("document.body.innerText.includes(%q)", text))
 		}
 		b.await(t, ctx, "parseFloat([...document.querySelectorAll('dt')].find(e => e.textContent === 'written')?.nextSibling.textContent) > 0")
