@@ -95,16 +95,6 @@ func (w *Waiting) Longest() (longest Wait, ok bool) {
 	return longest, ok
 }
 
-// lastAnswer is the last error since an instant, empty if there is none.
-func (w *Waiting) lastAnswer(since time.Time) string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.answered.Before(since) {
-		return ""
-	}
-	return w.answer
-}
-
 // sent notes that a record is on its way.
 func (w *Waiting) sent() {
 	if w.unacknowledged.Add(1) == 1 {
