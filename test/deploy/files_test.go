@@ -205,7 +205,7 @@ func TestMetrics_ThatAlertsAndDashboardNameExist(t *testing.T) {
 // The reasons by which alerts select are the connector's own words.
 func TestAlerts_SelectReasonsThatExist(t *testing.T) {
 	reasons := make(map[string]bool)
-	for _, reason := range []error{source.ErrThrottled, source.ErrUnavailable, source.ErrMalformed, source.ErrUnpaid, source.ErrUnauthorized, source.ErrBadRequest} {
+	for _, reason := range []error{source.ErrThrottled, source.ErrUnavailable, source.ErrLogin, source.ErrMalformed, source.ErrUnpaid, source.ErrUnauthorized, source.ErrBadRequest} {
 		reasons[reason.Error()] = true
 	}
 	selectors := regexp.MustCompile(`(?:polling_stopped\{reason|graph_requests_total\{(?:kind="\w+", )?outcome)=~?"([^"]+)"`)

@@ -8,7 +8,7 @@ import (
 )
 
 // earlyGrace is how long after its 429 was written a request may still be on its way.
-const earlyGrace = 250 * time.Millisecond
+const earlyGrace = 500 * time.Millisecond
 
 // Stats is what GET /_sim/stats answers.
 type Stats struct {
