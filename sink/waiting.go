@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -144,7 +145,7 @@ func answerIn(message string, keyvals []any) string {
 		return retried(to)
 	}
 	if request, _, found := strings.Cut(message, " failed with CONCURRENT_TRANSACTIONS"); found {
-		return "CONCURRENT_TRANSACTIONS to " + request + ": the coordinator is still ending another transaction of this transactional ID"
+		return anotherTransaction(request)
 	}
 	for _, key := range []string{"err", "response_error", "request_error"} {
 		err, _ := values[key].(error)
@@ -152,7 +153,14 @@ func answerIn(message string, keyvals []any) string {
 			continue
 		}
 		answer := err.Error()
-		if request, ok := values["request"].(string); ok {
+		request, named := values["request"].(string)
+		if !named && strings.HasPrefix(message, "producer id initialization") {
+			request, named = "InitProducerID", true
+		}
+		if named && errors.Is(err, kerr.ConcurrentTransactions) {
+			return anotherTransaction(request)
+		}
+		if named {
 			answer += " to " + request
 		}
 		if topic, ok := values["topic"].(string); ok {
@@ -161,6 +169,10 @@ func answerIn(message string, keyvals []any) string {
 		return line(answer)
 	}
 	return ""
+}
+
+func anotherTransaction(request string) string {
+	return "CONCURRENT_TRANSACTIONS to " + request + ": the coordinator is still ending another transaction of this transactional ID"
 }
 
 // retried returns the error for which the library sends a batch again, from its account of a produce

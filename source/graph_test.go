@@ -95,6 +95,13 @@ func (g *graph) polls() map[string]int {
 	return polls
 }
 
+// asked counts all requests.
+func (g *graph) asked() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return len(g.requests)
+}
+
 func (g *graph) client() *Client {
 	root, _ := url.Parse("https://graph.test")
 	tokens := &Tokens{make: func() (azcore.TokenCredential, error) { return g, nil }}
