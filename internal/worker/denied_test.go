@@ -80,3 +80,24 @@ func TestGroup_ADenialIsNamedAndMended(t *testing.T) {
 		t.Errorf("%d log lines of one reason\n%s", n, s.logs)
 	}
 }
+
+// A process that lost its membership is no member while it tries to join again, whatever keeps it from that.
+func TestGroup_ALostMembershipIsNoMembership(t *testing.T) {
+	t.Parallel()
+	ctx := within(t, time.Minute)
+	s := newStage(t)
+	s.ensureTopics(t)
+	m := s.join(t)
+	eventually(t, ctx, "the process to poll", m.polls)
+	loading := s.kafka.Cluster().Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.JoinGroup}, Err: kerr.CoordinatorLoadInProgress, Count: -1})
+	s.kafka.Cluster().Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Heartbeat}, Err: kerr.UnknownMemberID, Count: 1})
+	// The stream's last commit does not end, so the client does not get to what it tells of the loss later.
+	ending := s.kafka.Cluster().Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.EndTxn}, Err: kerr.ConcurrentTransactions, Count: -1})
+	eventually(t, ctx, "the membership to be lost", func() bool { return !m.group.Joined() })
+	if m.tenant.State().Phase == Idle {
+		t.Error("the stream has ended before the process said that it is no member")
+	}
+	ending.Remove()
+	loading.Remove()
+	eventually(t, ctx, "the process to poll again", func() bool { return m.group.Joined() && m.polls() })
+}

@@ -107,6 +107,7 @@ func (g *Group) membership(ctx context.Context) error {
 			}
 		}),
 		kgo.OnPartitionsLost(func(_ context.Context, _ *kgo.Client, lost map[string][]int32) {
+			g.setJoined(false) // a spare is told as well, with no partitions
 			if len(lost[g.Topic]) > 0 {
 				running.revoked(lost[g.Topic])
 			}

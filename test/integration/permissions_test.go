@@ -168,7 +168,7 @@ func permissions(t *testing.T, secured *secured) {
 				s.mustComplain(t, ctx, "produce to "+missing.name+": TOPIC_AUTHORIZATION_FAILED")
 				s.mustBeNamed(t, ctx, "the account lacks Write on topic "+missing.name)
 			default:
-				s.mustComplain(t, ctx, "transactional id "+s.transactionalID(), "TRANSACTIONAL_ID_AUTHORIZATION_FAILED")
+				s.mustComplain(t, ctx, "transactional ID "+s.transactionalID(), "TRANSACTIONAL_ID_AUTHORIZATION_FAILED")
 				s.mustBeNamed(t, ctx, "the account may not write with the transactional id "+s.transactionalID())
 				idempotent := *s
 				idempotent.settings.Delivery = "idempotent"
