@@ -11,11 +11,24 @@ type Status struct {
 	Started  time.Time `json:"started"`
 	Ready    bool      `json:"ready"`
 	Reasons  []string  `json:"reasons"` // why it is not ready
+	Stalled  []Stall   `json:"stalled"` // the same in parts
 	Topics   Topics    `json:"topics"`
 	Delivery string    `json:"delivery"`
 	Group    Group     `json:"group"`
 	Tenants  []Tenant  `json:"tenants"`
 	Recent   []Event   `json:"recent"` // the last warnings and errors, the newest first
+}
+
+// Stall is what keeps the process, or one tenant's stream in it, from making progress.
+type Stall struct {
+	Reason string     `json:"reason"`           // a word; docs/errors.md lists them
+	Tenant string     `json:"tenant,omitempty"` // empty for the whole process
+	Alias  string     `json:"alias,omitempty"`
+	What   string     `json:"what"`   // what does not happen
+	Detail string     `json:"detail"` // what the other side said
+	Since  time.Time  `json:"since"`
+	Until  *time.Time `json:"until"`  // when the next attempt starts
+	Remedy string     `json:"remedy"` // in Markdown
 }
 
 // Topics are the names of the topics.
@@ -49,6 +62,7 @@ const (
 	StateFailing   = "failing" // it waits before it starts over
 	StateStopped   = "stopped" // Graph lets nobody of the tenant be read
 	StateThrottled = "throttled"
+	StateStalled   = "stalled" // no page arrives, or nothing is written
 	StatePolling   = "polling"
 )
 
@@ -58,7 +72,7 @@ type Tenant struct {
 	Alias  string    `json:"alias,omitempty"`
 	State  string    `json:"state"`
 	Since  time.Time `json:"since"`
-	Reason string    `json:"reason,omitempty"` // why it is failing or stopped
+	Reason string    `json:"reason,omitempty"` // why it does not poll
 	// Until is when a throttled tenant goes on.
 	Until *time.Time `json:"until"`
 

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"sync/atomic"
 	"time"
 
@@ -18,6 +19,7 @@ import (
 	"github.com/teams-kafka/connector/internal/admin"
 	"github.com/teams-kafka/connector/internal/config"
 	"github.com/teams-kafka/connector/internal/worker"
+	"github.com/teams-kafka/connector/source"
 )
 
 // ErrRefused is wrapped by an error that only an operator can resolve. Its text names what to change.
@@ -34,8 +36,9 @@ type Daemon struct {
 	tenants  []worker.Config
 	group    *worker.Group
 	streams  []*worker.Tenant
-	waiting  atomic.Pointer[string] // why the start has to wait, as long as it does
-	started  chan struct{}          // closed when group and streams exist
+	waiting  atomic.Pointer[stall] // why there are no streams yet
+	started  chan struct{}         // closed when group and streams exist
+	watch    *watch
 
 	// For /status.
 	began   time.Time
@@ -46,6 +49,13 @@ type Daemon struct {
 
 // New wires everything that needs no network. version is shown to Kafka, to Graph and in the status.
 func New(cfg config.Config, version string, log *slog.Logger) (*Daemon, error) {
+	return wire(cfg, version, log, KafkaOptions(cfg, version, log), func(tenant config.Tenant) *http.Client {
+		return source.NewHTTPClient(tenant.GraphRoots, tenant.InFlight)
+	})
+}
+
+// wire wires everything with the ways to Kafka and to a tenant's Graph.
+func wire(cfg config.Config, version string, log *slog.Logger, kafka []kgo.Opt, graph func(config.Tenant) *http.Client) (*Daemon, error) {
 	recent := &admin.Recent{}
 	log = slog.New(recent.Watch(log.Handler()))
 	registry := prometheus.NewRegistry()
@@ -54,10 +64,11 @@ func New(cfg config.Config, version string, log *slog.Logger) (*Daemon, error) {
 		log.Warn("a file cannot be read, what it held last is used", "variable", variable, "file", file, "error", err)
 	})
 	d := &Daemon{cfg: cfg, version: version, log: log, registry: registry, prepared: worker.NewPreparations(registry),
-		kafka: KafkaOptions(cfg, version, log), started: make(chan struct{}), began: time.Now(), recent: recent}
+		kafka: kafka, started: make(chan struct{}), began: time.Now(), recent: recent, watch: newWatch(registry, log)}
+	d.waiting.Store(d.beginning())
 	agent := userAgent(version)
 	for _, tenant := range cfg.Tenants {
-		of, err := d.tenant(tenant, agent)
+		of, err := d.tenant(tenant, graph(tenant), agent)
 		if err != nil {
 			return nil, err
 		}
@@ -134,6 +145,7 @@ func (d *Daemon) stream(ctx context.Context) error {
 		}
 	}
 	running, ctx := errgroup.WithContext(ctx)
+	running.Go(func() error { return d.watch.keep(ctx, d.stalls) })
 	if d.cfg.AdminAddress != "" {
 		server, err := admin.Listen(admin.Config{Address: d.cfg.AdminAddress, Gatherer: d.registry, Ready: d.NotReady, Status: d.Status,
 			Profile: d.cfg.AdminPprof})

@@ -16,7 +16,7 @@ import (
 // prepare finds the topics and the schema's id, and waits for a Kafka or a registry that is down.
 func (d *Daemon) prepare(ctx context.Context) error {
 	for _, tenant := range d.tenants { // each for the retention it needs
-		if err := d.persist(ctx, "topics", "topics are not ready", func() error {
+		if err := d.persist(ctx, "topics", "topics are not ready", reasonOf, func() error {
 			_, err := worker.EnsureTopics(ctx, tenant)
 			switch {
 			case errors.Is(err, sink.ErrTopic), sink.Denied(err), SignInRefused(err):
@@ -45,7 +45,7 @@ func (d *Daemon) encoder(ctx context.Context) (encoder schema.Encoder, err error
 		return schema.NewSingleObjectEncoder(), nil
 	}
 	subject := schema.Subject(d.cfg.Topic)
-	err = d.persist(ctx, "schema", "schema is not registered", func() error {
+	err = d.persist(ctx, "schema", "schema is not registered", registryReason, func() error {
 		registry, err := RegistryClient(d.cfg.Registry) // with the password and the certificates of the moment
 		if err != nil {
 			return backoff.Permanent(err)
@@ -69,13 +69,18 @@ func (d *Daemon) encoder(ctx context.Context) (encoder schema.Encoder, err error
 	return encoder, err
 }
 
-// persist repeats what another system's downtime makes fail.
-func (d *Daemon) persist(ctx context.Context, step, failure string, try func() error) error {
+func registryReason(error) reason { return stalledRegistry }
+
+// persist repeats what another system's downtime makes fail. because returns the reason of a failure.
+func (d *Daemon) persist(ctx context.Context, step, failure string, because func(error) reason, try func() error) error {
 	pauses := backoff.WithContext(backoff.NewExponentialBackOff(backoff.WithInitialInterval(500*time.Millisecond),
 		backoff.WithMaxInterval(30*time.Second), backoff.WithMaxElapsedTime(0)), ctx)
-	defer d.waiting.Store(nil)
+	var since time.Time
 	counted := func() error {
 		err := try()
+		if err == nil {
+			d.waiting.Store(d.beginning())
+		}
 		outcome := "ok"
 		if err != nil {
 			outcome = "failed"
@@ -84,8 +89,10 @@ func (d *Daemon) persist(ctx context.Context, step, failure string, try func() e
 		return err
 	}
 	return backoff.RetryNotify(counted, pauses, func(err error, wait time.Duration) {
-		reason := failure + ": " + err.Error()
-		d.waiting.Store(&reason)
+		if since.IsZero() {
+			since = time.Now()
+		}
+		d.waiting.Store(&stall{reason: because(err), what: "starting: " + failure, detail: cleaned(err.Error()), since: since, until: time.Now().Add(wait)})
 		d.log.Warn(failure, "error", err, "retry_in", wait.Round(time.Millisecond))
 	})
 }

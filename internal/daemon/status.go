@@ -12,12 +12,12 @@ import (
 // Status is what /status and the page show.
 func (d *Daemon) Status(ctx context.Context) admin.Status {
 	now := time.Now()
-	reasons := d.NotReady()
-	if reasons == nil {
-		reasons = []string{}
+	reasons, stalled := []string{}, []admin.Stall{}
+	for _, s := range d.stalls() {
+		reasons, stalled = append(reasons, s.text()), append(stalled, s.shown())
 	}
 	s := admin.Status{
-		Name: d.cfg.Name, Version: d.version, At: now, Started: d.began, Ready: len(reasons) == 0, Reasons: reasons,
+		Name: d.cfg.Name, Version: d.version, At: now, Started: d.began, Ready: len(reasons) == 0, Reasons: reasons, Stalled: stalled,
 		Topics:   admin.Topics{Output: d.cfg.Topic, DeadLetters: d.cfg.DeadLetters(), Offsets: d.cfg.OffsetsTopic},
 		Delivery: "exactly-once", Group: admin.Group{Name: d.cfg.Name, Members: []admin.Member{}},
 		Tenants: []admin.Tenant{}, Recent: d.recent.Events(),
@@ -56,7 +56,7 @@ func tenantStatus(now time.Time, state worker.State, counted tally, perSecond ta
 	switch {
 	case t.State == admin.StateStopped:
 		t.Since = src.StoppedSince
-	case t.State == admin.StateThrottled:
+	case t.State == admin.StateThrottled, t.State == admin.StateStalled && src.Held.After(now):
 		t.Until = &src.Held
 	}
 	if counted.late > 0 {
@@ -89,9 +89,8 @@ func tenantStatus(now time.Time, state worker.State, counted tally, perSecond ta
 
 // stateOf says in a word what a tenant's stream does, and why if it does not do its work.
 func stateOf(now time.Time, state worker.State) (name, reason string) {
-	if state.Err != nil {
-		reason = state.Err.Error()
-	}
+	s, stalled := examine(state)
+	reason = s.detail
 	switch {
 	case state.Phase == worker.Idle:
 		return admin.StateElsewhere, ""
@@ -100,9 +99,14 @@ func stateOf(now time.Time, state worker.State) (name, reason string) {
 	case state.Phase == worker.Failing:
 		return admin.StateFailing, reason
 	case state.Source.Stopped != nil:
-		return admin.StateStopped, state.Source.Stopped.Error()
+		return admin.StateStopped, reason
+	case stalled:
+		return admin.StateStalled, reason
 	case state.Source.Held.After(now):
-		return admin.StateThrottled, ""
+		if state.Source.HeldBy != nil {
+			reason = cleaned(state.Source.HeldBy.Error())
+		}
+		return admin.StateThrottled, reason
 	default:
 		return admin.StatePolling, ""
 	}

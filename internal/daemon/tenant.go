@@ -15,7 +15,7 @@ import (
 
 // tenant wires one tenant's stream. Nothing of it is shared with another tenant's but the topics: it has its
 // own connections, tokens, request rate and metrics, which carry the tenant's id as a label.
-func (d *Daemon) tenant(tenant config.Tenant, agent string) (worker.Config, error) {
+func (d *Daemon) tenant(tenant config.Tenant, httpClient *http.Client, agent string) (worker.Config, error) {
 	cfg := d.cfg
 	ladder, err := source.NewLadder(tenant.Lookbacks, tenant.PollInterval)
 	if err != nil {
@@ -23,7 +23,6 @@ func (d *Daemon) tenant(tenant config.Tenant, agent string) (worker.Config, erro
 	}
 	registry := prometheus.WrapRegistererWith(prometheus.Labels{"tenant": tenant.ID}, d.registry)
 	sourceMetrics, workerMetrics := source.NewMetrics(registry), worker.NewMetrics(registry)
-	httpClient := source.NewHTTPClient(tenant.GraphRoots, tenant.InFlight)
 	credentials := credentialsOf(tenant, httpClient)
 	credentials.Metrics = sourceMetrics
 	credentials.Log = d.log.With(worker.LogAttributes(tenant.ID, tenant.Alias)...)

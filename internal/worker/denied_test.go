@@ -65,7 +65,7 @@ func TestGroup_ADenialIsNamedAndMended(t *testing.T) {
 	taken := s.kafka.Cluster().Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.JoinGroup}, Err: kerr.GroupAuthorizationFailed, Count: -1})
 	m := s.join(t)
 	eventually(t, ctx, "the reason", func() bool {
-		err := m.group.Err()
+		_, err := m.group.Outside()
 		return sink.Denied(err) && strings.Contains(err.Error(), "join the group teams")
 	})
 	if m.group.Joined() || m.polls() {
@@ -73,7 +73,7 @@ func TestGroup_ADenialIsNamedAndMended(t *testing.T) {
 	}
 	taken.Remove()
 	eventually(t, ctx, "the process to poll", m.polls)
-	if err := m.group.Err(); err != nil {
+	if _, err := m.group.Outside(); err != nil {
 		t.Errorf("a member still says %v", err)
 	}
 	if n := strings.Count(s.logs.String(), "is no member of the group"); n != 1 {

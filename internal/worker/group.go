@@ -33,7 +33,8 @@ type Group struct {
 	mu     sync.Mutex
 	joined bool
 	client *kgo.Client // nil between two memberships
-	err    error       // why this process is no member
+	err    error       // why this process is not a member
+	since  time.Time   // when it ceased to be one, or Run began
 }
 
 // Member is this process's member id in the group, empty while it has none.
@@ -47,14 +48,18 @@ func (g *Group) Member() string {
 	return id
 }
 
-// Err is why the brokers do not let this process into the group, nil if it is a member or still on its way.
-func (g *Group) Err() error {
+// Outside returns since when this process has not been a member of the group, and why, if the brokers
+// refuse it. The time is zero for a member.
+func (g *Group) Outside() (since time.Time, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.err
+	if g.joined {
+		return time.Time{}, nil
+	}
+	return g.since, g.err
 }
 
-// Joined tells whether this process is a member of the group.
+// Joined reports whether this process is a member of the group.
 func (g *Group) Joined() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -64,6 +69,9 @@ func (g *Group) Joined() bool {
 // Run takes part in the group until the context ends, and returns nil when every stream has come to an
 // orderly end and the group is left.
 func (g *Group) Run(ctx context.Context) error {
+	g.mu.Lock()
+	g.since = time.Now()
+	g.mu.Unlock()
 	for ctx.Err() == nil {
 		err := g.membership(ctx)
 		if ctx.Err() != nil || err == nil {
@@ -143,11 +151,19 @@ func (g *Group) membership(ctx context.Context) error {
 
 func (g *Group) setJoined(joined bool) {
 	g.mu.Lock()
-	g.joined = joined
+	defer g.mu.Unlock()
+	g.become(joined)
 	if joined {
 		g.err = nil
 	}
-	g.mu.Unlock()
+}
+
+// become notes whether this process is a member. It is called with the lock held.
+func (g *Group) become(joined bool) {
+	if g.joined && !joined {
+		g.since = time.Now()
+	}
+	g.joined = joined
 }
 
 // watch reports what keeps the client out of the group, once until it changes, while the client tries again by itself.
@@ -163,11 +179,12 @@ func (g *Group) watch(ctx context.Context, cl *kgo.Client) {
 				continue
 			}
 			err := fmt.Errorf("worker: join the group %s: %w", g.Name, session.Err)
-			if last := g.Err(); last == nil || last.Error() != err.Error() {
+			if _, last := g.Outside(); last == nil || last.Error() != err.Error() {
 				g.Log.Error("this process is no member of the group and tries again", "error", err)
 			}
 			g.mu.Lock()
-			g.err, g.joined = err, false
+			g.err = err
+			g.become(false)
 			g.mu.Unlock()
 		}
 	}

@@ -50,7 +50,7 @@ function counts(map) {
   return Object.entries(map || {}).filter(([, n]) => n > 0).sort((a, b) => b[1] - a[1]);
 }
 
-const tones = { polling: "good", throttled: "odd", stopped: "bad", failing: "bad", starting: "odd", elsewhere: "quiet" };
+const tones = { polling: "good", throttled: "odd", stalled: "bad", stopped: "bad", failing: "bad", starting: "odd", elsewhere: "quiet" };
 
 function ages(freshness) {
   const list = freshness.ages.filter((a) => a.users > 0);
