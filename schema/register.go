@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -131,6 +132,21 @@ type Standing struct {
 	// Unchecked is why it is not known whether the subject exists and the schema is compatible: the
 	// account may not ask. Register tries all the same.
 	Unchecked error
+}
+
+// String describes the standing in one sentence.
+func (s Standing) String() string {
+	level := cmp.Or(s.Level, "a level this account may not read")
+	switch {
+	case s.Registered:
+		return fmt.Sprintf("the schema is registered with ID %d; the compatibility level is %s", s.ID, level)
+	case s.Unchecked != nil:
+		return fmt.Sprintf("the schema is not registered; its compatibility is unknown: %v", s.Unchecked)
+	case s.Exists:
+		return fmt.Sprintf("the schema is not registered, but compatible with the registered versions; the compatibility level is %s", level)
+	default:
+		return "the subject does not exist; registering the schema creates it with the compatibility level FULL_TRANSITIVE"
+	}
 }
 
 // Check reports how a subject stands to the schema, and writes nothing. It returns no error for a

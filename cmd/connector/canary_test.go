@@ -28,6 +28,7 @@ import (
 	"github.com/teams-kafka/connector/internal/daemon"
 	"github.com/teams-kafka/connector/internal/instruments/embedded"
 	"github.com/teams-kafka/connector/internal/instruments/graphsim"
+	"github.com/teams-kafka/connector/internal/instruments/stage"
 	"github.com/teams-kafka/connector/source"
 )
 
@@ -276,35 +277,25 @@ func unauthorized(w http.ResponseWriter, r *http.Request) bool {
 
 func openCage(t *testing.T, trouble func(http.ResponseWriter, []byte), change func(*config.Settings, *kfake.Cluster, *embedded.Registry)) *cage {
 	t.Helper()
-	dir := t.TempDir()
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.EnableSASL(), kfake.Superuser("PLAIN", "connector", canary+"-kafka"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(cluster.Close)
-	registry, err := embedded.StartRegistry(embedded.RegistryOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = registry.Close() })
-	d := demo{simulation: simulation{users: 4, chats: 6, rate: 40, seed: 9}}
-	sim := d.simulator(dir)
-	sim.History.Messages, sim.Lateness.Max = 100, 0
-	graph, err := graphsim.Start(sim)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = graph.Close() })
-	g := &cage{graph: graph, trouble: trouble, tokens: make(map[string]bool)}
+	tenant := stage.Tenant(4, 6, 40, 9)
+	tenant.History.Messages, tenant.Lateness.Max = 100, 0
+	s := stage.Start(t, stage.Options{Graph: tenant, Name: "demo"})
+	g := &cage{graph: s.Graph, trouble: trouble, tokens: make(map[string]bool)}
 	server := httptest.NewServer(g)
 	t.Cleanup(server.Close)
 	g.url = server.URL
-	g.settings = d.settings(graph, dir, cluster.ListenAddrs(), registry.URL())
+	g.settings = s.Settings
+	g.settings.KafkaBrokers = strings.Join(cluster.ListenAddrs(), ",")
 	g.settings.KafkaSASLMechanism, g.settings.KafkaSASLUsername, g.settings.KafkaSASLPassword = "PLAIN", "connector", canary+"-kafka"
 	g.settings.SchemaRegistryUsername, g.settings.SchemaRegistryPassword = "connector", canary+"-registry"
 	g.settings.AdminAddress, g.settings.SourceInFlight = "127.0.0.1:0", "8"
 	if change != nil {
-		change(&g.settings, cluster, registry)
+		change(&g.settings, cluster, s.Registry)
 	}
 	return g
 }
@@ -318,7 +309,7 @@ func (g *cage) run(t *testing.T, ctx context.Context, shown string) map[string]s
 	if err != nil {
 		t.Fatal(err)
 	}
-	var asJSON, asText syncBuffer
+	var asJSON, asText stage.Log
 	level := &slog.HandlerOptions{Level: slog.LevelDebug - 4}
 	c, err := daemon.New(cfg, version(), slog.New(slog.NewMultiHandler(slog.NewJSONHandler(&asJSON, level), slog.NewTextHandler(&asText, level))))
 	if err != nil {
@@ -328,7 +319,7 @@ func (g *cage) run(t *testing.T, ctx context.Context, shown string) map[string]s
 	ended := make(chan error, 1)
 	go func() { ended <- c.Run(running) }()
 	address := regexp.MustCompile(`admin endpoints are served" address=(\S+)`)
-	until(t, ctx, "the admin endpoints are served", func() bool { return address.MatchString(asText.String()) })
+	stage.Until(t, ctx, "the admin endpoints are served", func() bool { return address.MatchString(asText.String()) })
 	root := "http://" + address.FindStringSubmatch(asText.String())[1]
 	expected := regexp.MustCompile(shown)
 	told := make(map[string]string)
@@ -339,7 +330,7 @@ func (g *cage) run(t *testing.T, ctx context.Context, shown string) map[string]s
 		told["log as JSON"], told["log as text"] = asJSON.String(), asText.String()
 	}
 	var over error
-	until(t, ctx, "it tells "+shown, func() bool {
+	stage.Until(t, ctx, "it tells "+shown, func() bool {
 		select {
 		case over = <-ended:
 			told["error"] = over.Error()

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/teams-kafka/connector/internal/convert"
+	"github.com/teams-kafka/connector/internal/terminal"
 )
 
 func convertCommand() *cobra.Command {
@@ -51,7 +52,7 @@ command line is invalid.`,
   python3 -c 'import fastavro,sys; [print(r["chatId"], r["id"]) for r in fastavro.reader(open("messages.avro","rb"))]'`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if isTerminal(cmd.InOrStdin()) {
+			if terminal.Is(cmd.InOrStdin()) {
 				cmd.PrintErrln("connector: reading items from the terminal; end with Ctrl-D, see --help for examples")
 			}
 			cfg.In, cfg.Out, cfg.Complaints = cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr()

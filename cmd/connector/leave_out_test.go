@@ -10,9 +10,8 @@ import (
 	"github.com/twmb/avro"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/teams-kafka/connector/internal/config"
 	"github.com/teams-kafka/connector/internal/daemon"
-	"github.com/teams-kafka/connector/internal/instruments/graphsim"
+	"github.com/teams-kafka/connector/internal/instruments/stage"
 	"github.com/teams-kafka/connector/schema"
 )
 
@@ -21,42 +20,25 @@ import (
 func TestRun_LeavesOutWhatItIsToldTo(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	dir := t.TempDir()
-	kafka, _ := startStack(t)
-	d := demo{simulation: simulation{users: 6, chats: 4, rate: 40, seed: 5}}
-	simConfig := d.simulator(dir)
-	simConfig.Content.BadItems = 0.1
-	sim, err := graphsim.Start(simConfig)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer sim.Close()
-	excluded := sim.Chats()[0].ChatID
-	settings := d.settings(sim, dir, kafka.Brokers(), "")
-	settings.TransformBody, settings.TransformExcludeChats = "drop", excluded
-	cfg, err := config.Parse(settings)
-	if err != nil {
-		t.Fatal(err)
-	}
+	tenant := stage.Tenant(6, 4, 40, 5)
+	tenant.Content.BadItems = 0.1
+	s := stage.Start(t, stage.Options{Graph: tenant, NoRegistry: true})
+	excluded := s.Graph.Chats()[0].ChatID
+	s.Settings.TransformBody, s.Settings.TransformExcludeChats = "drop", excluded
+	cfg := s.Config(t)
 	c, err := daemon.New(cfg, version(), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
-	running, stop := context.WithCancel(ctx)
-	defer stop()
-	ended := make(chan error, 1)
-	go func() { ended <- c.Run(running) }()
-	until(t, ctx, "enough is written and excluded", func() bool {
-		counts := itemCounts(c.Metrics())
+	stop := stage.Run(t, c.Run)
+	stage.Until(t, ctx, "enough is written and excluded", func() bool {
+		counts := stage.Items(c.Metrics())
 		return counts["written"] > 200 && counts["excluded"] > 20 && counts["dead-letter"] > 10
 	})
 	stop()
-	if err := <-ended; err != nil {
-		t.Fatal(err)
-	}
-	counts := itemCounts(c.Metrics())
+	counts := stage.Items(c.Metrics())
 
-	reader, err := kgo.NewClient(kgo.SeedBrokers(kafka.Brokers()...), kgo.ConsumeTopics(cfg.Topic, cfg.DeadLetters()),
+	reader, err := kgo.NewClient(kgo.SeedBrokers(cfg.Brokers...), kgo.ConsumeTopics(cfg.Topic, cfg.DeadLetters()),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchIsolationLevel(kgo.ReadCommitted()))
 	if err != nil {
 		t.Fatal(err)

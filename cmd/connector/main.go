@@ -9,11 +9,13 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/teams-kafka/connector/internal/config"
 	"github.com/teams-kafka/connector/internal/daemon"
+	"github.com/teams-kafka/connector/internal/offsetsadmin"
 	"github.com/teams-kafka/connector/schema"
 	"github.com/teams-kafka/connector/sink"
 )
@@ -30,9 +32,9 @@ var exitCodes = []struct {
 	code    int
 	meaning string
 }{
-	{exitOK, "all is well"},
-	{exitFailed, "it ran and failed, or the judgement is negative"},
-	{exitUsage, "the configuration, the arguments, a topic or the schema is refused, or Kafka refuses the sign-in or denies a permission: somebody must change something"},
+	{exitOK, "success"},
+	{exitFailed, "the command failed, or its check did not pass"},
+	{exitUsage, "invalid configuration, arguments, topic or schema, or Kafka denied access; fix it before retrying"},
 }
 
 // exitHelp is what every command's help says of exit codes.
@@ -45,8 +47,8 @@ func exitHelp() string {
 	return b.String()
 }
 
-// errJudged ends a command whose verdict has been printed already.
-var errJudged = errors.New("judged negative")
+// errJudged ends a command that has already printed its verdict.
+var errJudged = errors.New("the check did not pass")
 
 // errRefused is wrapped by the error of a command that would do harm as things are. Its text names what to change.
 var errRefused = daemon.ErrRefused
@@ -76,7 +78,7 @@ func executeOn(ctx context.Context, args []string, in io.Reader, out, errOut io.
 		return exitOK
 	case errors.Is(err, errJudged):
 		return exitFailed
-	case errors.As(err, &usage), errors.Is(err, config.ErrInvalid), errors.Is(err, sink.ErrTopic), sink.Denied(err), daemon.SignInRefused(err), errors.Is(err, errRefused), schema.IsPermanent(err):
+	case errors.As(err, &usage), errors.Is(err, config.ErrInvalid), errors.Is(err, sink.ErrTopic), sink.Denied(err), daemon.SignInRefused(err), errors.Is(err, errRefused), errors.Is(err, offsetsadmin.ErrRefused), schema.IsPermanent(err):
 		fmt.Fprintln(errOut, "connector:", err)
 		return exitUsage
 	default:
@@ -98,7 +100,16 @@ func noArguments(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-// rootCommand has all the others below it.
+// parseInstant parses the time that a flag gives.
+func parseInstant(flag, text string, now time.Time) (time.Time, error) {
+	at, err := config.ParseInstant(text, now)
+	if err != nil {
+		return time.Time{}, usageError{fmt.Errorf("%s: %w", flag, err)}
+	}
+	return at, nil
+}
+
+// rootCommand returns the command that all others are below.
 func rootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "connector",
@@ -106,8 +117,8 @@ func rootCommand() *cobra.Command {
 		Long: `connector polls Microsoft Graph for the chat messages of your users, converts each to an
 Avro record keyed by its chat, and writes it to Kafka exactly once.
 
-Begin with "connector demo": it needs nothing but this binary. Before the first run, and
-whenever something does not work, "connector doctor" says what does not and what mends it.`,
+Start with "connector demo", which needs nothing but this binary. Before the first run, and when
+something is wrong, "connector doctor" finds it and tells you how to fix it.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Version:       version(),

@@ -1,23 +1,20 @@
 package main
 
 import (
-	"bufio"
 	"cmp"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-	"github.com/twmb/franz-go/pkg/kerr"
 
 	"github.com/teams-kafka/connector/internal/config"
 	"github.com/teams-kafka/connector/internal/daemon"
+	"github.com/teams-kafka/connector/internal/offsetsadmin"
 	"github.com/teams-kafka/connector/internal/worker"
 	"github.com/teams-kafka/connector/offsets"
 )
@@ -25,24 +22,23 @@ import (
 func offsetsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "offsets",
-		Short: "Look at positions, rewind, delete, export and import them",
-		Long: `Look at the positions in the offsets topic and change them. Run it with the environment of "connector run".
+		Short: "List, rewind, delete, export and import positions",
+		Long: `List and change the positions in the offsets topic. Run it with the environment of "connector run".
 
-A position says how far a user's stream has been read: one mark per rung of SOURCE_LOOKBACKS and, while one is
-under way, the window in progress. list, get and export only read, and may run beside a running connector.
+A position says how far a user's messages have been read: one mark per rung of SOURCE_LOOKBACKS and the window in
+progress, if there is one. list, get and export only read. You can run them beside a running connector.
 
-A change (rewind, delete, import) goes like this, and ends at the first thing that is not as it should be:
+A change (rewind, delete or import) takes these steps. It stops at the first one that fails.
 
-  1. It is refused while any process is in the connector's consumer group. Stop them first, for example with
-     kubectl scale --replicas=0.
-  2. The tenant's transactional id is fenced, so that a process that was paused and wakes up later cannot
-     write over the change. With DELIVERY=idempotent there is nothing to fence, and you are told so.
-  3. The difference is printed, with what it means, and you are asked. --yes answers for you; --dry-run ends here
-     and may be used while the connector runs, because it neither fences nor writes.
-  4. All records are written in one transaction (with DELIVERY=idempotent one by one).
+  1. It is refused while a process is in the connector's consumer group. Stop the processes first, for example
+     with kubectl scale --replicas=0.
+  2. It fences the tenant's transactional ID, so a paused process that wakes up later cannot overwrite the change.
+     With DELIVERY=idempotent there is no transactional ID to fence, and the command says so.
+  3. It prints the difference and its consequences, and asks for confirmation. --yes answers for you. --dry-run
+     stops here. You can use it while the connector runs, because it neither fences nor writes.
+  4. It writes all records in one transaction. With DELIVERY=idempotent it writes them one by one.
 
-What makes a position count something as read that would still have been read can lose messages. That needs
---allow-loss.`,
+A change that skips unread messages can lose them. It requires --allow-loss.`,
 		Example: `  connector offsets list
   connector offsets get ada@contoso.com --json
   connector offsets rewind --to 36h --users ada@contoso.com,grace@contoso.com
@@ -65,15 +61,15 @@ func offsetsListCommand() *cobra.Command {
 		Short: "List all positions of the tenant",
 		Long: `List all positions of the tenant, one user a line.
 
-READ UP TO is the newest instant that was read, STILL READS FROM the earliest that a later window can still ask
-for, because the longer rungs read everything a second time.`,
+READ UP TO is the latest time that was read. STILL READS FROM is the earliest time that a later window can still
+start at, because the longer rungs read everything a second time.`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			_, snapshot, err := loadPositions(cmd)
 			if err != nil {
 				return err
 			}
-			return printEntries(cmd.OutOrStdout(), snapshot.Entries(), asJSON, listTable)
+			return printEntries(cmd.OutOrStdout(), snapshot.Entries(), asJSON, offsetsadmin.WriteTable)
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print a JSON array")
@@ -85,12 +81,12 @@ func offsetsGetCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "get USER...",
 		Short: "Show the positions of some users in full",
-		Long: `Show the positions of some users in full. A user is named as SOURCE_USERS or the directory names them to the
-connector, which is how "connector offsets list" prints them: by id or by user principal name, not by either.`,
+		Long: `Show the positions of some users in full. Name users as "connector offsets list" prints them: by ID or by user
+principal name, whichever SOURCE_USERS or the directory uses.`,
 		Example: "  connector offsets get ada@contoso.com",
-		Args: func(cmd *cobra.Command, args []string) error {
+		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return usageError{errors.New("offsets get: name one user or more")}
+				return usageError{errors.New("offsets get: name at least one user")}
 			}
 			return nil
 		},
@@ -99,11 +95,11 @@ connector, which is how "connector offsets list" prints them: by id or by user p
 			if err != nil {
 				return err
 			}
-			entries, err := entriesOf(snapshot, args)
+			entries, err := offsetsadmin.Find(snapshot, args)
 			if err != nil {
 				return err
 			}
-			return printEntries(cmd.OutOrStdout(), entries, asJSON, fullTable)
+			return printEntries(cmd.OutOrStdout(), entries, asJSON, offsetsadmin.WriteDetails)
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print a JSON array")
@@ -114,39 +110,23 @@ func offsetsExportCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "export",
 		Short: "Print all positions as JSON lines, for import",
-		Long: `Print all positions of the tenant to standard output, one JSON object a line: connector, partition and offset, which
-are the key and the value that stand in the topic, by the names that Kafka Connect gives them.
+		Long: `Print all positions of the tenant to standard output, one JSON object a line. Its fields connector, partition and
+offset are the key and the value in the topic, named as in Kafka Connect.
 
-A position that cannot be read makes it fail: an export with holes would look whole.`,
+If a position cannot be read, the command fails and prints nothing, because an export with gaps would look complete.`,
 		Example: "  connector offsets export > positions.jsonl",
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			stored, snapshot, err := loadPositions(cmd)
+			c, snapshot, err := loadPositions(cmd)
 			if err != nil {
 				return err
 			}
-			entries := snapshot.Entries()
-			for _, e := range entries {
-				if e.Err != nil {
-					return fmt.Errorf("nothing is exported: %w", e.Err)
-				}
-			}
-			out := bufio.NewWriter(cmd.OutOrStdout())
-			for _, e := range entries {
-				key := offsets.Key{Connector: stored.Config().Name, Tenant: stored.tenant.Tenant, User: e.User}
-				if _, err := out.Write(offsets.AppendLine(nil, key, e.Position)); err != nil {
-					return fmt.Errorf("write the export: %w", err)
-				}
-			}
-			if err := out.Flush(); err != nil {
-				return fmt.Errorf("write the export: %w", err)
-			}
-			return nil
+			return offsetsadmin.Export(cmd.OutOrStdout(), c.positions(), snapshot)
 		},
 	}
 }
 
-// chosen is a connector that is not going to run, and the one of its tenants that a command is about.
+// chosen is a connector that is not going to run, and the tenant that a command is about.
 type chosen struct {
 	*daemon.Daemon
 	tenant worker.Config
@@ -156,10 +136,10 @@ type chosen struct {
 const tenantFlag = "tenant"
 
 func addTenantFlag(flags *pflag.FlagSet) {
-	flags.String(tenantFlag, "", "which of GRAPH_TENANTS, by its alias or its id (needed only if there are several)")
+	flags.String(tenantFlag, "", "one of GRAPH_TENANTS, by alias or ID (required only if there are several)")
 }
 
-// configured wires what a command is about.
+// configured wires a connector from the environment and chooses the tenant of the command line.
 func configured(cmd *cobra.Command) (*chosen, error) {
 	name, err := cmd.Flags().GetString(tenantFlag)
 	if err != nil {
@@ -183,150 +163,47 @@ func configured(cmd *cobra.Command) (*chosen, error) {
 	return nil, usageError{fmt.Errorf("--%s is %q: want one of %s", tenantFlag, name, strings.Join(names, ", "))}
 }
 
-// loadPositions reads the positions of the tenant that the environment and the command choose.
+// positions returns how to reach the positions of the tenant.
+func (c *chosen) positions() offsetsadmin.Config {
+	cfg := c.Config()
+	return offsetsadmin.Config{
+		Kafka: c.Kafka(), Name: cfg.Name, Tenant: c.tenant.Tenant,
+		OffsetsTopic: cfg.OffsetsTopic, Patience: cfg.RebuildTimeout,
+		Writer: c.tenant.Writer, Start: c.tenant.Start.Resolve, IndexHorizon: cfg.IndexHorizon,
+		SessionTimeout: cfg.SessionTimeout, TransactionTimeout: cfg.TransactionTimeout,
+	}
+}
+
+// loadPositions reads the positions of the tenant that the environment and the command line choose.
 func loadPositions(cmd *cobra.Command) (*chosen, *offsets.Snapshot, error) {
 	c, err := configured(cmd)
 	if err != nil {
 		return nil, nil, err
 	}
-	snapshot, err := c.snapshot(cmd.Context())
+	snapshot, err := offsetsadmin.Load(cmd.Context(), c.positions())
 	return c, snapshot, err
 }
 
-func (c *chosen) snapshot(ctx context.Context) (*offsets.Snapshot, error) {
-	snapshot, err := offsets.Load(ctx, c.Kafka(), c.Config().OffsetsTopic, c.Config().Name, c.tenant.Tenant, c.Config().RebuildTimeout)
-	if errors.Is(err, kerr.UnknownTopicOrPartition) {
-		return nil, fmt.Errorf("%w: there is no topic %s; is it CONNECTOR_NAME or KAFKA_OFFSETS_TOPIC that differs? \"connector run\" creates it (%w)",
-			errRefused, c.Config().OffsetsTopic, err)
-	}
-	return snapshot, err
-}
-
-// entriesOf finds the positions of users by their exact names.
-func entriesOf(snapshot *offsets.Snapshot, users []string) ([]offsets.Entry, error) {
-	var found []offsets.Entry
-	var missing []error
-	for _, user := range users {
-		entry, ok := snapshot.Entry(user)
-		if ok {
-			found = append(found, entry)
-			continue
-		}
-		hint := ""
-		for _, e := range snapshot.Entries() {
-			if strings.EqualFold(e.User, user) {
-				hint = fmt.Sprintf("; there is %s, names are compared letter by letter", e.User)
-			}
-		}
-		missing = append(missing, fmt.Errorf("user %s has no position%s", user, hint))
-	}
-	if len(missing) > 0 {
-		return nil, fmt.Errorf("%w: %w", errRefused, errors.Join(missing...))
-	}
-	return found, nil
-}
-
-// printEntries prints positions, and fails after it has printed them if one of them could not be read.
-func printEntries(out io.Writer, entries []offsets.Entry, asJSON bool, table func(io.Writer, []offsets.Entry)) error {
+// printEntries prints positions. It fails after printing if a position could not be read.
+func printEntries(out io.Writer, entries []offsets.Entry, asJSON bool, table func(io.Writer, []offsets.Entry) error) error {
 	var unreadable []error
-	views := make([]positionView, 0, len(entries))
+	views := make([]offsetsadmin.View, 0, len(entries))
 	for _, e := range entries {
-		views = append(views, viewEntry(e))
+		views = append(views, offsetsadmin.ViewOf(e))
 		if e.Err != nil {
 			unreadable = append(unreadable, e.Err)
 		}
 	}
+	var err error
 	if asJSON {
-		if err := printJSON(out, views); err != nil {
-			return err
-		}
+		err = printJSON(out, views)
 	} else {
-		table(out, entries)
+		err = table(out, entries)
+	}
+	if err != nil {
+		return err
 	}
 	return errors.Join(unreadable...)
-}
-
-func listTable(out io.Writer, entries []offsets.Entry) {
-	t := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(t, "USER\tREAD UP TO\tSTILL READS FROM\tIN PROGRESS\tWRITTEN")
-	for _, e := range entries {
-		if e.Err != nil {
-			fmt.Fprintf(t, "%s\tunreadable\t-\t-\t%s\n", e.User, showInstant(e.Written.UnixMilli()))
-			continue
-		}
-		progress := "-"
-		if w := e.Position.Window; w != nil {
-			progress = "to " + showInstant(w.To)
-		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", e.User, showInstant(e.Position.ReadUpTo()), showInstant(e.Position.NeededFrom()),
-			progress, showInstant(e.Written.UnixMilli()))
-	}
-	_ = t.Flush()
-}
-
-func fullTable(out io.Writer, entries []offsets.Entry) {
-	for _, e := range entries {
-		fmt.Fprintln(out, e.User)
-		t := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
-		if e.Err != nil {
-			fmt.Fprintf(t, "  unreadable\t%v\n", e.Err)
-		} else {
-			for _, f := range positionFields(&e.Position) {
-				fmt.Fprintf(t, "  %s\t%s\n", f.name, f.value)
-			}
-		}
-		fmt.Fprintf(t, "  written\t%s\n", showInstant(e.Written.UnixMilli()))
-		_ = t.Flush()
-	}
-}
-
-// positionView is a position as --json shows it. Times are in RFC 3339, UTC.
-type positionView struct {
-	User       string       `json:"user,omitempty"`
-	ReadUpTo   string       `json:"read_up_to,omitempty"`
-	NeededFrom string       `json:"still_reads_from,omitempty"`
-	Start      string       `json:"start,omitempty"`
-	Marks      []markView   `json:"marks,omitempty"`
-	Window     *offsetsSpan `json:"window,omitempty"`
-	Written    string       `json:"written,omitempty"`
-	Error      string       `json:"error,omitempty"`
-}
-
-type markView struct {
-	Rung string `json:"rung"`
-	At   string `json:"at"`
-}
-
-type offsetsSpan struct {
-	From string `json:"from"`
-	Done string `json:"done"`
-	To   string `json:"to"`
-}
-
-func viewEntry(e offsets.Entry) positionView {
-	v := positionView{}
-	if e.Err != nil {
-		v.Error = e.Err.Error()
-	} else {
-		v = *viewPosition(&e.Position)
-	}
-	v.User, v.Written = e.User, showInstant(e.Written.UnixMilli())
-	return v
-}
-
-// viewPosition is nil for no position.
-func viewPosition(p *offsets.Position) *positionView {
-	if p == nil {
-		return nil
-	}
-	v := &positionView{ReadUpTo: showInstant(p.ReadUpTo()), NeededFrom: showInstant(p.NeededFrom()), Start: showInstant(p.Start)}
-	for _, m := range p.Marks {
-		v.Marks = append(v.Marks, markView{offsets.FormatDuration(m.Rung), showInstant(m.At)})
-	}
-	if w := p.Window; w != nil {
-		v.Window = &offsetsSpan{showInstant(w.From), showInstant(w.Done), showInstant(w.To)}
-	}
-	return v
 }
 
 func printJSON(out io.Writer, v any) error {
@@ -337,25 +214,4 @@ func printJSON(out io.Writer, v any) error {
 		return fmt.Errorf("print JSON: %w", err)
 	}
 	return nil
-}
-
-// positionField is one line of a position.
-type positionField struct{ name, value string }
-
-// positionFields lists what a position says; nil for no position.
-func positionFields(p *offsets.Position) []positionField {
-	if p == nil {
-		return nil
-	}
-	fields := []positionField{{"start", showInstant(p.Start)}}
-	for _, m := range p.Marks {
-		fields = append(fields, positionField{"mark " + offsets.FormatDuration(m.Rung), showInstant(m.At)})
-	}
-	if w := p.Window; w != nil {
-		fields = append(fields,
-			positionField{"window from", showInstant(w.From)},
-			positionField{"window done", showInstant(w.Done)},
-			positionField{"window to", showInstant(w.To)})
-	}
-	return fields
 }

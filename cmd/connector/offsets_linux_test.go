@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/teams-kafka/connector/internal/instruments/stage"
 	"github.com/teams-kafka/connector/sink"
 )
 
@@ -36,7 +37,7 @@ func TestOffsets_AConnectorThatStartsMeanwhileWins(t *testing.T) {
 	s.store("ada", adaAtNoon)
 	screen := openTerminal(t)
 	ended := make(chan ran, 1)
-	var asked syncBuffer
+	var asked stage.Log
 	go func() {
 		code := executeOn(t.Context(), []string{"offsets", "rewind", "--users", "ada", "--to", morning}, screen.screen, &asked, &asked)
 		ended <- ran{code: code, err: asked.String()}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/teams-kafka/connector/internal/config"
 	"github.com/teams-kafka/connector/internal/instruments/embedded"
+	"github.com/teams-kafka/connector/internal/offsetsadmin"
 	"github.com/teams-kafka/connector/offsets"
 	"github.com/teams-kafka/connector/sink"
 )
@@ -201,11 +202,11 @@ func TestOffsets_ListAndGetShowTableAndJSON(t *testing.T) {
 		}
 	}
 	r = s.run("offsets", "get", "ada", "--json")
-	var got []positionView
+	var got []offsetsadmin.View
 	if err := json.Unmarshal([]byte(r.out), &got); err != nil {
 		t.Fatal(err, r.out)
 	}
-	if len(got) != 1 || got[0].User != "ada" || len(got[0].Marks) != 2 || got[0].Marks[1] != (markView{"48h", "2026-03-04T07:00:00.000Z"}) ||
+	if len(got) != 1 || got[0].User != "ada" || len(got[0].Marks) != 2 || got[0].Marks[1] != (offsetsadmin.MarkView{Rung: "48h", At: "2026-03-04T07:00:00.000Z"}) ||
 		got[0].Window == nil || got[0].Window.To != "2026-03-04T13:00:00.000Z" || got[0].Written == "" {
 		t.Errorf("get --json: %s", r.out)
 	}
@@ -223,21 +224,21 @@ func TestOffsets_UsageErrors(t *testing.T) {
 		says string
 	}{
 		"no such verb":        {[]string{"offsets", "reset"}, "reset"},
-		"get nobody":          {[]string{"offsets", "get"}, "name one user"},
+		"get nobody":          {[]string{"offsets", "get"}, "name at least one user"},
 		"get a stranger":      {[]string{"offsets", "get", "bob"}, "user bob has no position"},
-		"another case":        {[]string{"offsets", "get", "ADA"}, "there is ada"},
+		"another case":        {[]string{"offsets", "get", "ADA"}, "did you mean ada?"},
 		"rewind nobody":       {[]string{"offsets", "rewind", "--to", "1h", "--yes"}, "either --users or --all"},
 		"rewind some and all": {[]string{"offsets", "rewind", "--to", "1h", "--all", "--users", "ada", "--yes"}, "either --users or --all"},
 		"rewind to nowhere":   {[]string{"offsets", "rewind", "--all", "--yes"}, "want --to"},
-		"rewind to a word":    {[]string{"offsets", "rewind", "--all", "--to", "yesterday", "--yes"}, "is no time"},
+		"rewind to a word":    {[]string{"offsets", "rewind", "--all", "--to", "yesterday", "--yes"}, "is not a time"},
 		"rewind to tomorrow":  {[]string{"offsets", "rewind", "--all", "--to", "2999-01-01", "--yes"}, "in the future"},
 		"rewind a stranger":   {[]string{"offsets", "rewind", "--users", "ada,bob", "--to", morning, "--yes"}, "user bob has no position"},
 		"delete nobody":       {[]string{"offsets", "delete", "--yes"}, "either --users or --all"},
 		"delete a stranger":   {[]string{"offsets", "delete", "--users", "bob", "--yes"}, "user bob has no position"},
 		"import two files":    {[]string{"offsets", "import", "a", "b"}, "at most 1 arg"},
 		"import no file":      {[]string{"offsets", "import", file, "--yes"}, "no such file"},
-		"import unasked":      {[]string{"offsets", "import"}, "cannot be asked there"},
-		"nobody to ask":       {[]string{"offsets", "rewind", "--all", "--to", morning}, "standard input is no terminal"},
+		"import unasked":      {[]string{"offsets", "import"}, "standard input holds the positions"},
+		"nobody to ask":       {[]string{"offsets", "rewind", "--all", "--to", morning}, "standard input is not a terminal"},
 	} {
 		r := s.run(c.args...)
 		if r.code != exitUsage || !strings.Contains(r.err, c.says) {
@@ -253,7 +254,7 @@ func TestOffsets_AMissingTopicIsNamed(t *testing.T) {
 	s := newOffsetsStage(t, "exactly-once")
 	t.Setenv("CONNECTOR_NAME", "other")
 	for _, args := range [][]string{{"offsets", "list"}, {"offsets", "rewind", "--all", "--to", "1h", "--yes"}} {
-		if r := s.run(args...); r.code != exitUsage || !strings.Contains(r.err, "there is no topic other.offsets") {
+		if r := s.run(args...); r.code != exitUsage || !strings.Contains(r.err, "topic other.offsets does not exist") {
 			t.Errorf("%v: exit code %d: %s", args, r.code, r.err)
 		}
 	}
@@ -266,16 +267,16 @@ func TestOffsets_RewindMovesMarksBackAndSaysWhatItMeans(t *testing.T) {
 	grace := s.position("grace")
 
 	dry := s.run("offsets", "rewind", "--all", "--to", morning, "--dry-run")
-	if dry.code != exitOK || strings.Contains(dry.err, "fenced") || !s.position("ada").Equal(adaAtNoon) {
+	if dry.code != exitOK || strings.Contains(dry.err, "Fenced") || !s.position("ada").Equal(adaAtNoon) {
 		t.Errorf("a dry run: exit code %d, %s", dry.code, dry.err)
 	}
 	r := s.run("offsets", "rewind", "--all", "--to", morning, "--yes")
-	changes, _, _ := strings.Cut(dry.out, "What was last modified")
+	changes, _, _ := strings.Cut(dry.out, "Everything modified since")
 	if r.code != exitOK || changes == "" || !strings.HasPrefix(r.out, changes) {
 		t.Errorf("exit code %d: %s\ndry run:\n%s\nrun:\n%s", r.code, r.err, dry.out, r.out)
 	}
-	for _, text := range []string{"mark 10m 2026-03-04T12:00:00.000Z → 2026-03-04T08:00:00.000Z", "as far back as INDEX_HORIZON reaches",
-		"a second time, with the same ce_id", "1 users have not been read up to then yet and stay where they are"} {
+	for _, text := range []string{"mark 10m 2026-03-04T12:00:00.000Z → 2026-03-04T08:00:00.000Z", "(INDEX_HORIZON)",
+		"written again, with the same ce_id", "Users not read up to that time yet: 1."} {
 		if !strings.Contains(r.out, text) {
 			t.Errorf("want %q in\n%s", text, r.out)
 		}
@@ -283,8 +284,8 @@ func TestOffsets_RewindMovesMarksBackAndSaysWhatItMeans(t *testing.T) {
 	if strings.Contains(r.out, "mark 48h") {
 		t.Errorf("a mark that lies before --to moved:\n%s", r.out)
 	}
-	if !strings.Contains(r.err, "teams-kafka-connector/teams.chat.messages/"+s.settings.AzureTenantID+" is fenced") {
-		t.Errorf("the fencing is not told: %s", r.err)
+	if !strings.Contains(r.err, "Fenced transactional ID teams-kafka-connector/teams.chat.messages/"+s.settings.AzureTenantID) {
+		t.Errorf("the fencing is not reported: %s", r.err)
 	}
 	want := adaAtNoon.Clone()
 	want.Marks[0].At = noonOfStage - 4*hour
@@ -314,11 +315,11 @@ func TestOffsets_AChangeIsRefusedWhileTheGroupHasMembers(t *testing.T) {
 		{"offsets", "import", file, "--yes", "--allow-loss"},
 	} {
 		r := s.run(args...)
-		if r.code != exitUsage || !strings.Contains(r.err, "1 processes are in the consumer group teams") ||
+		if r.code != exitUsage || !strings.Contains(r.err, "the consumer group teams has 1 members") ||
 			!strings.Contains(r.err, "teams-kafka-connector-") || !strings.Contains(r.err, "127.0.0.1") {
 			t.Errorf("%v: exit code %d: %s", args, r.code, r.err)
 		}
-		if strings.Contains(r.err, "fenced") {
+		if strings.Contains(r.err, "Fenced") {
 			t.Errorf("%v: the running connector was fenced: %s", args, r.err)
 		}
 	}
@@ -369,7 +370,7 @@ func TestOffsets_IdempotentSaysThatNothingIsFenced(t *testing.T) {
 	}
 	defer paused.Close()
 	r := s.run("offsets", "rewind", "--all", "--to", morning, "--yes")
-	if r.code != exitOK || !strings.Contains(r.err, "there is no transactional id to fence") {
+	if r.code != exitOK || !strings.Contains(r.err, "has no transactional ID to fence") {
 		t.Errorf("exit code %d: %s", r.code, r.err)
 	}
 	if p := s.position("ada"); p.Marks[0].At != noonOfStage-4*hour {
@@ -392,7 +393,7 @@ func TestOffsets_AMoveForwardNeedsAllowLoss(t *testing.T) {
 	} {
 		s.store("ada", adaAtNoon)
 		r := s.run(args...)
-		if r.code != exitUsage || !strings.Contains(r.err, "can lose messages: ada; --allow-loss") {
+		if r.code != exitUsage || !strings.Contains(r.err, "can lose them: 1 (ada); to make them anyway, use --allow-loss") {
 			t.Errorf("%s: exit code %d: %s", name, r.code, r.err)
 		}
 		if !strings.Contains(r.out, "ada  can lose messages") {
@@ -444,7 +445,7 @@ func TestOffsets_ExportAndImportCarryPositionsOver(t *testing.T) {
 		t.Errorf("a file with a wrong line was taken in part: %v", s.positions())
 	}
 	r = s.runWith(strings.NewReader(export.out), "offsets", "import", "-", "--yes")
-	if r.code != exitOK || !strings.Contains(r.out, "ada  (has no position yet)") || !strings.Contains(r.out, "1 users are not in the file and keep theirs") {
+	if r.code != exitOK || !strings.Contains(r.out, "ada  (has no position yet)") || !strings.Contains(r.out, "not in the file and keep their position: 1.") {
 		t.Errorf("exit code %d: %s%s", r.code, r.out, r.err)
 	}
 	if got := s.positions(); len(got) != 3 || !got["ada"].Equal(adaAtNoon) || got["grace"].Start != noonOfStage {
@@ -494,7 +495,7 @@ func TestOffsets_AThousandPositionsChangeTogether(t *testing.T) {
 		p.Start -= int64(i)
 		lines = offsets.AppendLine(lines, s.key(strings.Repeat("u", 40)+string(rune('a'+i%26))+strings.Repeat("v", i/26)), p)
 	}
-	if r := s.runWith(bytes.NewReader(lines), "offsets", "import", "--yes"); r.code != exitOK || !strings.Contains(r.err, "1000 positions were changed") {
+	if r := s.runWith(bytes.NewReader(lines), "offsets", "import", "--yes"); r.code != exitOK || !strings.Contains(r.err, "Positions changed: 1000.") {
 		t.Fatalf("exit code %d: %s", r.code, r.err)
 	}
 	if got := len(s.positions()); got != 1000 {

@@ -9,21 +9,14 @@ import (
 	"time"
 
 	"github.com/teams-kafka/connector/internal/instruments/graphsim"
+	"github.com/teams-kafka/connector/internal/instruments/stage"
 )
 
 // On a terminal, `connector run` shows how far history has come, below its log.
 func TestRun_OnATerminalShowsHowFarHistoryHasCome(t *testing.T) {
-	dir := t.TempDir()
-	kafka, registry := startStack(t)
-	d := demo{simulation: simulation{users: 3, chats: 3, rate: 1, seed: 1}}
-	simConfig := d.simulator(dir)
-	simConfig.History = graphsim.History{Messages: 300, Reach: 700 * 24 * time.Hour}
-	sim, err := graphsim.Start(simConfig)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer sim.Close()
-	settings := d.settings(sim, dir, kafka.Brokers(), registry.URL())
+	tenant := stage.Tenant(3, 3, 1, 1)
+	tenant.History = graphsim.History{Messages: 300, Reach: 700 * 24 * time.Hour}
+	settings := stage.Start(t, stage.Options{Graph: tenant}).Settings
 	settings.SourceStart, settings.RecordTimestamp, settings.SourceRate, settings.LogFormat = "16800h", "ingest", "10", "text"
 	setEnvironment(t, settings)
 
@@ -34,7 +27,7 @@ func TestRun_OnATerminalShowsHowFarHistoryHasCome(t *testing.T) {
 	go func() {
 		ended <- executeOn(ctx, []string{"run"}, strings.NewReader(""), screen.screen, screen.screen)
 	}()
-	var shown syncBuffer
+	var shown stage.Log
 	go func() { _, _ = io.Copy(&shown, screen.keyboard) }() // until the terminal is closed
 	want := regexp.MustCompile(`\x1b\[J3 users · \d+ msg/s · furthest behind \d+d\S* · history of 3 users, about \S+ left`)
 	for !want.MatchString(shown.String()) && ctx.Err() == nil {

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/teams-kafka/connector/internal/config"
-	"github.com/teams-kafka/connector/internal/instruments/graphsim"
+	"github.com/teams-kafka/connector/internal/instruments/stage"
 	"github.com/teams-kafka/connector/test/document"
 	testprocess "github.com/teams-kafka/connector/test/process"
 )
@@ -48,20 +48,14 @@ func TestReadme_TheCommandsWork(t *testing.T) {
 		t.Fatalf("the README has %d blocks for this test, want: run, doctor, offsets, several tenants", len(blocks))
 	}
 	dir := t.TempDir()
-	kafka, registry := startStack(t)
-	d := demo{simulation: simulation{users: 3, chats: 4, rate: 20, seed: 5}}
-	sim, err := graphsim.Start(d.simulator(dir))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer sim.Close()
-	full := d.settings(sim, dir, kafka.Brokers(), registry.URL())
+	s := stage.Start(t, stage.Options{Graph: stage.Tenant(3, 4, 20, 5)})
+	sim, full := s.Graph, s.Settings
 	full.LogFormat, full.KafkaTopicRetention = "text", "30d"
 
 	// The first command sets these itself.
 	rest := full
 	rest.KafkaBrokers, rest.SchemaRegistryURL, rest.AzureTenantID, rest.AzureClientID, rest.AzureClientSecret, rest.SourceUsers = "", "", "", "", "", ""
-	serving(t, ctx, dir, rest, document.Replace(t, blocks[0].Text, "kafka:9092", full.KafkaBrokers, "http://registry:8081", registry.URL(),
+	serving(t, ctx, dir, rest, document.Replace(t, blocks[0].Text, "kafka:9092", full.KafkaBrokers, "http://registry:8081", full.SchemaRegistryURL,
 		"TENANT_ID=…", "TENANT_ID="+sim.TenantID(), "CLIENT_ID=…", "CLIENT_ID="+sim.ClientID(), "SECRET=…", "SECRET="+sim.ClientSecret(),
 		"ada@contoso.com,grace@contoso.com", strings.Join(sim.Users()[:2], ",")), 1)
 

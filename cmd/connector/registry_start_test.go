@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"net"
 	"strings"
@@ -16,7 +15,7 @@ import (
 	"github.com/teams-kafka/connector/internal/config"
 	"github.com/teams-kafka/connector/internal/daemon"
 	"github.com/teams-kafka/connector/internal/instruments/embedded"
-	"github.com/teams-kafka/connector/internal/instruments/graphsim"
+	"github.com/teams-kafka/connector/internal/instruments/stage"
 	"github.com/teams-kafka/connector/schema"
 )
 
@@ -25,11 +24,6 @@ import (
 func TestRun_WaitsForARegistryThatIsDownAndNeedsItNoMoreLater(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	kafka, err := embedded.StartKafka(embedded.KafkaOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(kafka.Close)
 	// A port that is free now, and most likely still when the registry comes up.
 	reserved, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -40,28 +34,17 @@ func TestRun_WaitsForARegistryThatIsDownAndNeedsItNoMoreLater(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	dir := t.TempDir()
-	d := demo{simulation: simulation{users: 4, chats: 4, rate: 20, seed: 3}}
-	sim, err := graphsim.Start(d.simulator(dir))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer sim.Close()
-	cfg, err := config.Parse(d.settings(sim, dir, kafka.Brokers(), "http://"+address.String()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var logs syncBuffer
+	s := stage.Start(t, stage.Options{Graph: stage.Tenant(4, 4, 20, 3), NoRegistry: true})
+	s.Settings.SchemaRegistryURL = "http://" + address.String()
+	cfg := s.Config(t)
+	var logs stage.Log
 	c, err := daemon.New(cfg, version(), slog.New(slog.NewTextHandler(&logs, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	running, stop := context.WithCancel(ctx)
-	defer stop()
-	ended := make(chan error, 1)
-	go func() { ended <- c.Run(running) }()
+	stage.Run(t, c.Run)
 
-	until(t, ctx, "readiness names the registry", func() bool {
+	stage.Until(t, ctx, "readiness names the registry", func() bool {
 		return strings.Contains(strings.Join(c.NotReady(), "\n"), "schema is not registered: ")
 	})
 	if !strings.Contains(logs.String(), "schema is not registered") || !strings.Contains(logs.String(), "connection refused") {
@@ -71,19 +54,15 @@ func TestRun_WaitsForARegistryThatIsDownAndNeedsItNoMoreLater(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	until(t, ctx, "it is ready", func() bool { return len(c.NotReady()) == 0 })
+	stage.Until(t, ctx, "it is ready", func() bool { return len(c.NotReady()) == 0 })
 	if _, ok := registry.Fake().GetSchema(schema.Subject(cfg.Topic), 1); !ok {
 		t.Error("ready without a registered schema")
 	}
 	if err := registry.Close(); err != nil {
 		t.Fatal(err)
 	}
-	written := itemCounts(c.Metrics())["written"]
-	until(t, ctx, "messages flow without the registry", func() bool { return itemCounts(c.Metrics())["written"] > written+50 })
-	stop()
-	if err := <-ended; err != nil {
-		t.Errorf("an orderly end gave %v", err)
-	}
+	written := stage.Items(c.Metrics())["written"]
+	stage.Until(t, ctx, "messages flow without the registry", func() bool { return stage.Items(c.Metrics())["written"] > written+50 })
 }
 
 func TestRun_AnIncompatibleSchemaStopsTheStartWithTheRegistrysExplanation(t *testing.T) {
@@ -124,16 +103,5 @@ func TestRun_AMissingPermissionStopsTheStart(t *testing.T) {
 	got := command(t, environment(settings), "", "run")
 	if got.code != exitUsage || !strings.Contains(got.stderr, "create topic teams.chat.messages: TOPIC_AUTHORIZATION_FAILED") {
 		t.Errorf("exit code %d\n%s", got.code, got.stderr)
-	}
-}
-
-// until waits for a condition.
-func until(t *testing.T, ctx context.Context, what string, holds func() bool) {
-	t.Helper()
-	for !holds() {
-		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-			t.Fatalf("it did not come about that %s", what)
-		}
-		wait(ctx, 20*time.Millisecond)
 	}
 }

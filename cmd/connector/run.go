@@ -5,14 +5,13 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"strings"
 	"sync"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
 	"github.com/teams-kafka/connector/internal/config"
 	"github.com/teams-kafka/connector/internal/daemon"
+	"github.com/teams-kafka/connector/internal/terminal"
 	"github.com/teams-kafka/connector/internal/worker"
 )
 
@@ -21,15 +20,15 @@ func runCommand() *cobra.Command {
 		Use:   "run",
 		Short: "Run the connector, configured by environment variables",
 		Long: "Run the connector until it is told to stop (SIGTERM or SIGINT), configured by environment variables\n" +
-			"alone. Logs go to standard error; on a terminal, a line per tenant below them shows how far it has come.\n\n" + variables(),
+			"alone. Logs go to standard error; on a terminal, a line per tenant below them shows how far it has come.\n\n" + config.Usage(),
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := config.Load()
 			if err != nil {
 				return err
 			}
-			keepHeadroom()
-			screen := newLive(cmd.ErrOrStderr())
+			daemon.KeepHeadroom()
+			screen := terminal.NewLive(cmd.ErrOrStderr())
 			log := newLog(screen, cfg)
 			c, err := daemon.New(cfg, version(), log)
 			if err != nil {
@@ -44,7 +43,7 @@ func runCommand() *cobra.Command {
 			}
 			shown, hide := context.WithCancel(cmd.Context())
 			var showing sync.WaitGroup
-			showing.Go(func() { (&progress{rates: make(map[string]*itemRate)}).keep(shown, c, screen) })
+			showing.Go(func() { c.ShowProgress(shown, screen.Show) })
 			err = c.Run(cmd.Context())
 			hide()
 			showing.Wait()
@@ -62,22 +61,4 @@ func newLog(w io.Writer, cfg config.Config) *slog.Logger {
 		return slog.New(slog.NewTextHandler(w, options))
 	}
 	return slog.New(slog.NewJSONHandler(w, options))
-}
-
-// variables lists every variable for --help.
-func variables() string {
-	var b strings.Builder
-	b.WriteString("Environment variables:\n")
-	t := tabwriter.NewWriter(&b, 0, 4, 2, ' ', 0)
-	for _, s := range config.All() {
-		def := s.Default
-		if def == "" {
-			def = "-"
-		}
-		fmt.Fprintf(t, "  %s\t%s\t%s\n", s.Name, def, s.Sentences())
-	}
-	_ = t.Flush()
-	b.WriteString("\nWith GRAPH_TENANTS=contoso,fabrikam each tenant has variables of its own, such as CONTOSO_AZURE_TENANT_ID.\n" +
-		"Credentials and users are never taken from an unprefixed variable then.\n")
-	return b.String()
 }

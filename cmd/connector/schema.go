@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -68,24 +67,10 @@ printed), or the registry cannot be reached. 2: the configuration is wrong, or t
 				if err != nil {
 					return err
 				}
-				fmt.Fprintf(cmd.OutOrStdout(), "subject %q: %s\n", subject, describeStanding(standing))
+				fmt.Fprintf(cmd.OutOrStdout(), "subject %q: %s\n", subject, standing)
 				return nil
 			})
 		},
-	}
-}
-
-func describeStanding(s schema.Standing) string {
-	level := cmp.Or(s.Level, "a level that this account may not read")
-	switch {
-	case s.Registered:
-		return fmt.Sprintf("the schema is registered, its id is %d; new versions are held to %s", s.ID, level)
-	case s.Unchecked != nil:
-		return fmt.Sprintf("the schema is not registered; whether it is compatible is not known: %v", s.Unchecked)
-	case s.Exists:
-		return fmt.Sprintf("the schema is not registered, and compatible with what is (the level is %s)", level)
-	default:
-		return "does not exist; registering the schema makes it, with the level FULL_TRANSITIVE"
 	}
 }
 

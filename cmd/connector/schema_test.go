@@ -39,7 +39,7 @@ func TestSchemaCheckAndRegister_TellWhatTheyFindAndDo(t *testing.T) {
 			t.Errorf("%v: exit code %d, %q, %s; want %d, %q", args, got.code, got.stdout, got.stderr, code, stdout)
 		}
 	}
-	expect(exitOK, "subject \""+testSubject+"\": does not exist; registering the schema makes it, with the level FULL_TRANSITIVE\n", "check")
+	expect(exitOK, "subject \""+testSubject+"\": the subject does not exist; registering the schema creates it with the compatibility level FULL_TRANSITIVE\n", "check")
 	if _, exists := fake.GetSchema(testSubject, 1); exists {
 		t.Error("check has registered the schema")
 	}
@@ -48,13 +48,13 @@ func TestSchemaCheckAndRegister_TellWhatTheyFindAndDo(t *testing.T) {
 		t.Error("another text than the schema's was registered")
 	}
 	expect(exitOK, "1\n", "register")
-	expect(exitOK, "subject \""+testSubject+"\": the schema is registered, its id is 1; new versions are held to FULL_TRANSITIVE\n", "check")
+	expect(exitOK, "subject \""+testSubject+"\": the schema is registered with ID 1; the compatibility level is FULL_TRANSITIVE\n", "check")
 
 	env = append(env, "KAFKA_TOPIC=other")
 	if _, _, err := fake.RegisterSchema("other-value", sr.Schema{Schema: `{"type":"record","name":"ChatMessage","namespace":"com.microsoft.graph","fields":[]}`}); err != nil {
 		t.Fatal(err)
 	}
-	expect(exitOK, "subject \"other-value\": the schema is not registered, and compatible with what is (the level is BACKWARD)\n", "check")
+	expect(exitOK, "subject \"other-value\": the schema is not registered, but compatible with the registered versions; the compatibility level is BACKWARD\n", "check")
 }
 
 // refusing is a registry that holds another schema and finds ours incompatible with it.

@@ -18,6 +18,7 @@ import (
 	"github.com/teams-kafka/connector/internal/daemon"
 	"github.com/teams-kafka/connector/internal/instruments/graphsim"
 	"github.com/teams-kafka/connector/internal/instruments/judge"
+	"github.com/teams-kafka/connector/internal/instruments/stage"
 	"github.com/teams-kafka/connector/sink"
 )
 
@@ -25,27 +26,21 @@ import (
 type twoTenants struct {
 	sims     []*graphsim.Server
 	settings config.Settings
-	registry string
 }
 
 func startTwoTenants(t *testing.T, change func(*graphsim.Config)) *twoTenants {
 	t.Helper()
-	kafka, registry := startStack(t)
-	two := &twoTenants{registry: registry.URL()}
+	two := &twoTenants{}
+	var shared stage.Options
 	for i, alias := range []string{"contoso", "fabrikam"} {
-		d := demo{simulation: simulation{users: 8, chats: 12, rate: 40, seed: uint64(23 + i)}}
-		dir := t.TempDir()
-		cfg := d.simulator(dir)
+		shared.Graph = stage.Tenant(8, 12, 40, uint64(23+i))
 		if change != nil {
-			change(&cfg)
+			change(shared.Graph)
 		}
-		sim, err := graphsim.Start(cfg)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = sim.Close() })
-		two.sims = append(two.sims, sim)
-		one := d.settings(sim, dir, kafka.Brokers(), registry.URL())
+		s := stage.Start(t, shared)
+		shared.Kafka, shared.Registry = s.Kafka, s.Registry
+		two.sims = append(two.sims, s.Graph)
+		one := s.Settings
 		own := config.Settings{
 			AzureTenantID: one.AzureTenantID, AzureClientID: one.AzureClientID, AzureClientSecret: one.AzureClientSecret,
 			AzureAuthorityHost: one.AzureAuthorityHost, GraphEndpoint: one.GraphEndpoint, GraphCAFile: one.GraphCAFile,
@@ -69,11 +64,7 @@ func startTwoTenants(t *testing.T, change func(*graphsim.Config)) *twoTenants {
 
 func (two *twoTenants) config(t *testing.T) config.Config {
 	t.Helper()
-	cfg, err := config.Parse(two.settings)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return cfg
+	return stage.Parse(t, two.settings)
 }
 
 // settle ends the traffic and judges the topic of both tenants against both ledgers, until all that is visible was
@@ -91,7 +82,7 @@ func (two *twoTenants) settle(t *testing.T, ctx context.Context) *judge.Verdict 
 	cfg := two.config(t)
 	var last *judge.Verdict
 	for {
-		wait(ctx, demoLongest)
+		wait(ctx, stage.Longest)
 		var ledger bytes.Buffer
 		for _, sim := range two.sims {
 			if err := sim.WriteLedger(&ledger); err != nil {
@@ -100,7 +91,7 @@ func (two *twoTenants) settle(t *testing.T, ctx context.Context) *judge.Verdict 
 		}
 		verdict, err := judge.Run(ctx, judge.Config{
 			Brokers: cfg.Brokers, Topic: cfg.Topic, DeadLetterTopic: cfg.DeadLetters(), OffsetsTopic: cfg.OffsetsTopic,
-			ConnectorName: cfg.Name, RegistryURL: two.registry, Ledger: &ledger,
+			ConnectorName: cfg.Name, RegistryURL: two.settings.SchemaRegistryURL, Ledger: &ledger,
 		})
 		if err != nil {
 			t.Errorf("%v; the last verdict was %v", err, last)
@@ -131,14 +122,12 @@ func TestRun_TwoTenantsInOneProcessShareATopicAndNothingElse(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	two := startTwoTenants(t, nil)
-	var logs syncBuffer
+	var logs stage.Log
 	c, err := daemon.New(two.config(t), version(), slog.New(slog.NewTextHandler(&logs, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	running, stop := context.WithCancel(ctx)
-	ended := make(chan error, 1)
-	go func() { ended <- c.Run(running) }()
+	stop := stage.Run(t, c.Run)
 	verdict := two.settle(t, ctx)
 	if verdict == nil {
 		t.Fatalf("not settled; not ready: %v\n%s", c.NotReady(), logs.String())
@@ -146,9 +135,6 @@ func TestRun_TwoTenantsInOneProcessShareATopicAndNothingElse(t *testing.T) {
 	ready := c.NotReady()
 	counts := tenantCounts(t, c.Metrics())
 	stop()
-	if err := <-ended; err != nil {
-		t.Error(err)
-	}
 	t.Logf("%v", verdict)
 	if !verdict.OK() || verdict.Unseen != 0 || verdict.InTopic < 1000 {
 		t.Errorf("%v, unseen %d\n%v", verdict, verdict.Unseen, verdict.Examples)
@@ -211,14 +197,12 @@ func TestRun_ATenantWithAWrongSecretStopsAloneUntilItsFileIsPutRight(t *testing.
 	own.AzureClientSecret, own.SecretFiles = "", map[string]string{"AZURE_CLIENT_SECRET": file}
 	two.settings.Tenants["fabrikam"] = own
 
-	var logs syncBuffer
+	var logs stage.Log
 	c, err := daemon.New(two.config(t), version(), slog.New(slog.NewTextHandler(&logs, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	running, stop := context.WithCancel(ctx)
-	ended := make(chan error, 1)
-	go func() { ended <- c.Run(running) }()
+	stop := stage.Run(t, c.Run)
 	reasons := ""
 	for ctx.Err() == nil && !(strings.Contains(reasons, "AADSTS7000215") && tenantCounts(t, c.Metrics())[two.sims[0].TenantID()] > 0) {
 		wait(ctx, 20*time.Millisecond)
@@ -238,9 +222,6 @@ func TestRun_ATenantWithAWrongSecretStopsAloneUntilItsFileIsPutRight(t *testing.
 		t.Errorf("still not ready: %v", c.NotReady())
 	}
 	stop()
-	if err := <-ended; err != nil {
-		t.Error(err)
-	}
 	for _, text := range []string{reasons, logs.String()} {
 		if strings.Contains(text, "canary-secret-value") || strings.Contains(text, good) {
 			t.Error("a secret was printed")
@@ -270,17 +251,17 @@ func TestRun_TwoTenantsSpreadOverTwoProcessesOutliveOneOfThem(t *testing.T) {
 		second := startConnector(t, ctx, two.settings)
 		second.own(t, ctx, 1)
 		wait(ctx, time.Duration(300+200*round)*time.Millisecond) // somewhere in its transactions
-		first.kill(t, syscall.SIGKILL)
+		first.end(t, ctx, syscall.SIGKILL)
 		second.own(t, ctx, 2)
 		first = second
 	}
 	verdict := two.settle(t, ctx)
 	if verdict == nil {
-		first.kill(t, syscall.SIGKILL)
-		t.Fatalf("not settled:\n%s", first.tail())
+		first.end(t, ctx, syscall.SIGKILL)
+		t.Fatalf("not settled:\n%s", first.Tail(150))
 	}
-	if code := first.kill(t, syscall.SIGTERM); code != exitOK {
-		t.Errorf("SIGTERM: exit code %d\n%s", code, first.tail())
+	if code := first.end(t, ctx, syscall.SIGTERM); code != exitOK {
+		t.Errorf("SIGTERM: exit code %d\n%s", code, first.Tail(150))
 	}
 	t.Logf("4 kills: %v", verdict)
 	if !verdict.OK() || verdict.Unseen != 0 || verdict.InTopic < 1000 {
@@ -290,7 +271,7 @@ func TestRun_TwoTenantsSpreadOverTwoProcessesOutliveOneOfThem(t *testing.T) {
 }
 
 // own returns when the process has taken so many different tenants in its life.
-func (p *process) own(t *testing.T, ctx context.Context, tenants int) {
+func (p *connectorProcess) own(t *testing.T, ctx context.Context, tenants int) {
 	t.Helper()
 	for p.owned() < tenants {
 		p.waitFor(t, ctx, "tenant belongs to this process")
@@ -298,9 +279,9 @@ func (p *process) own(t *testing.T, ctx context.Context, tenants int) {
 }
 
 // owned is how many tenants the process has taken, as far as its log has been read.
-func (p *process) owned() int {
+func (p *connectorProcess) owned() int {
 	tenants := make(map[string]bool)
-	for _, line := range p.last {
+	for _, line := range p.Lines()[:p.next] {
 		if _, rest, taken := strings.Cut(line, `msg="tenant belongs to this process" tenant=`); taken {
 			tenant, _, _ := strings.Cut(rest, " ")
 			tenants[tenant] = true

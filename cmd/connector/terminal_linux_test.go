@@ -8,10 +8,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// terminal is a pseudo-terminal: what a test types into keyboard, a command reads from screen as from a person.
-type terminal struct{ keyboard, screen *os.File }
+// screenAndKeyboard is a pseudo-terminal: what a test types into keyboard, a command reads from screen as from a person.
+type screenAndKeyboard struct{ keyboard, screen *os.File }
 
-func openTerminal(t *testing.T) terminal {
+func openTerminal(t *testing.T) screenAndKeyboard {
 	t.Helper()
 	keyboard, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
 	if err != nil {
@@ -30,10 +30,10 @@ func openTerminal(t *testing.T) terminal {
 		t.Skipf("no pseudo-terminal here: %v", err)
 	}
 	t.Cleanup(func() { _ = screen.Close() })
-	return terminal{keyboard, screen}
+	return screenAndKeyboard{keyboard, screen}
 }
 
-func (t terminal) typeLine(line string) error {
+func (t screenAndKeyboard) typeLine(line string) error {
 	_, err := t.keyboard.WriteString(line + "\n")
 	return err
 }

@@ -4,15 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/teams-kafka/connector/internal/audit"
+	"github.com/teams-kafka/connector/internal/terminal"
 	"github.com/teams-kafka/connector/offsets"
 )
 
@@ -97,9 +96,9 @@ func (v *verification) run(cmd *cobra.Command) error {
 			return err
 		}
 	}
-	screen := newLive(cmd.ErrOrStderr())
-	report, err := audit.Run(ctx, v.config(c, stored, users, from, to, (&progressLine{screen: screen}).show))
-	screen.clear()
+	screen := terminal.NewLive(cmd.ErrOrStderr())
+	report, err := audit.Run(ctx, v.config(c, stored, users, from, to, (&progressLine{draw: screen.Show}).show))
+	screen.Clear()
 	if errors.Is(err, audit.ErrNoTopic) {
 		return fmt.Errorf("%w: %w; is it KAFKA_TOPIC that differs?", errRefused, err)
 	}
@@ -109,7 +108,7 @@ func (v *verification) run(cmd *cobra.Command) error {
 	if v.json {
 		err = printJSON(cmd.OutOrStdout(), report)
 	} else {
-		err = printReport(cmd.OutOrStdout(), report)
+		err = report.WriteText(cmd.OutOrStdout())
 	}
 	if err != nil {
 		return err
@@ -151,10 +150,10 @@ func (v *verification) config(c *chosen, stored *offsets.Snapshot, users []strin
 	}
 }
 
-// progressLine shows on a terminal how far it has come.
+// progressLine shows how far a verification has come.
 type progressLine struct {
-	screen *live
-	last   time.Time
+	draw func(lines ...string)
+	last time.Time
 }
 
 // show is called often and draws a few times a second.
@@ -163,85 +162,5 @@ func (l *progressLine) show(p audit.Progress) {
 		return
 	}
 	l.last = time.Now()
-	l.screen.show(fmt.Sprintf("users read %d of %d · versions %d · records %d", p.UsersDone, p.Users, p.Versions, p.Records))
-}
-
-func printReport(out io.Writer, r *audit.Report) error {
-	fmt.Fprintf(out, "%s to %s, %d users\n\n", showInstant(r.From.UnixMilli()), showInstant(r.To.UnixMilli()), r.Users)
-	t := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
-	for _, row := range []struct {
-		name  string
-		count int
-		note  string
-	}{
-		{"shown by Graph", r.Shown, ""},
-		{"  present", r.Present, fmt.Sprintf("%d of them in the dead letters", r.DeadLetters)},
-		{"  superseded", r.Superseded, "the topic holds a newer version"},
-		{"  version differs", r.VersionDiffers, "the topic holds older versions only"},
-		{"  missing", r.Missing, ""},
-		{"only in the topic", r.Replaced + r.Purged + r.Extra, ""},
-		{"  replaced", r.Replaced, "by a newer version"},
-		{"  purged", r.Purged, "deleted more than 21 days ago"},
-		{"  extra", r.Extra, ""},
-		{"excluded", r.Excluded, "items of chats that the policy leaves out"},
-		{"outside", r.Outside, "items that Graph showed although they lie outside the range"},
-	} {
-		fmt.Fprintf(t, "%s\t%d\t%s\n", row.name, row.count, row.note)
-	}
-	if err := t.Flush(); err != nil {
-		return fmt.Errorf("print the report: %w", err)
-	}
-	for _, kind := range []audit.Kind{audit.KindMissing, audit.KindVersionDiffers, audit.KindExtra} {
-		if len(r.Findings[kind]) > 0 {
-			fmt.Fprintf(out, "\n%s:\n", kind)
-		}
-		for _, f := range r.Findings[kind] {
-			fmt.Fprintln(out, "  "+describeFinding(f))
-		}
-	}
-	for _, u := range r.Unreadable {
-		fmt.Fprintf(out, "\nuser %s could not be read: %s\n", u.User, u.Error)
-	}
-	for _, u := range r.Uncovered {
-		begins := "and is empty"
-		if u.Begins != nil {
-			begins = "where the first record is of " + showInstant(u.Begins.UnixMilli())
-		}
-		fmt.Fprintf(out, "\nThe range is not covered: %s partition %d begins at offset %d, %s. What was deleted there counts as missing.\n",
-			u.Topic, u.Partition, u.Offset, begins)
-	}
-	fmt.Fprintf(out, "\n%s (%.1f s)\n", verdictOf(r), r.Seconds)
-	return nil
-}
-
-func describeFinding(f audit.Finding) string {
-	if f.Name != "" {
-		return "item without identity " + f.Name
-	}
-	text := fmt.Sprintf("chat %s message %s etag %s of %s", f.ChatID, f.ID, f.ETag, showInstant(f.Time.UnixMilli()))
-	if f.TopicETag != "" {
-		text += ", the topic holds etag " + f.TopicETag
-	}
-	switch f.Why {
-	case audit.WhyStillToRead:
-		text += " (still to be read)"
-	case audit.WhyNotPolled:
-		text += " (no user who has it has a position)"
-	case audit.WhyBeforeStart:
-		text += " (before the start of the users who have it)"
-	}
-	return text
-}
-
-func verdictOf(r *audit.Report) string {
-	absent := r.Missing + r.VersionDiffers
-	switch {
-	case absent > 0:
-		return fmt.Sprintf("%d versions are not in the topic: %d still to be read, %d of users without a position, %d before the users' start, %d without an excuse",
-			absent, r.StillToRead, r.NotPolled, r.BeforeStart, absent-r.StillToRead-r.NotPolled-r.BeforeStart)
-	case len(r.Unreadable) > 0:
-		return fmt.Sprintf("nothing is missing of what could be read, but %d users could not be read", len(r.Unreadable))
-	default:
-		return "nothing is missing"
-	}
+	l.draw(fmt.Sprintf("users read %d of %d · versions %d · records %d", p.UsersDone, p.Users, p.Versions, p.Records))
 }

@@ -3,20 +3,20 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"io"
 	"log/slog"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/teams-kafka/connector/internal/audit"
-	"github.com/teams-kafka/connector/internal/config"
 	"github.com/teams-kafka/connector/internal/daemon"
 	"github.com/teams-kafka/connector/internal/instruments/graphsim"
+	"github.com/teams-kafka/connector/internal/instruments/stage"
 )
 
 func verifyJSON(t *testing.T, args ...string) (audit.Report, ran) {
@@ -34,32 +34,30 @@ func verifyJSON(t *testing.T, args ...string) (audit.Report, ran) {
 func TestVerify_FindsAllThenWhatIsMissingAndARewindBringsNothingTwice(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
-	dir := t.TempDir()
-	kafka, registry := startStack(t)
-	d := demo{simulation: simulation{users: 8, chats: 12, rate: 40, seed: 3}, duration: time.Second, out: io.Discard, err: io.Discard}
-	simConfig := d.simulator(dir)
-	simConfig.History.Messages = 400
-	simConfig.Content.BadItems = 0.02
-	sim, err := graphsim.Start(simConfig)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer sim.Close()
-	settings := d.settings(sim, dir, kafka.Brokers(), registry.URL())
-	setEnvironment(t, settings)
-	cfg, err := config.Parse(settings)
-	if err != nil {
-		t.Fatal(err)
-	}
+	tenant := stage.Tenant(8, 12, 40, 3)
+	tenant.History.Messages = 400
+	tenant.Content.BadItems = 0.02
+	s := stage.Start(t, stage.Options{Graph: tenant})
+	sim, kafka, cfg := s.Graph, s.Kafka, s.Config(t)
+	setEnvironment(t, s.Settings)
 	stream := func() *daemon.Daemon {
 		t.Helper()
 		c, err := daemon.New(cfg, version(), slog.New(slog.DiscardHandler))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := d.stream(ctx, c, sim); err != nil {
+		stop := stage.Run(t, c.Run)
+		wait(ctx, time.Second)
+		read := func() (oldest time.Time) {
+			for _, state := range c.States() {
+				oldest = time.UnixMilli(state.Source.Oldest)
+			}
+			return oldest
+		}
+		if err := s.Settle(ctx, read); err != nil {
 			t.Fatal(err)
 		}
+		stop()
 		return c
 	}
 	stream()
@@ -143,13 +141,13 @@ func TestVerify_FindsAllThenWhatIsMissingAndARewindBringsNothingTwice(t *testing
 		t.Errorf("the rewind asked for %v: no fencing or no transaction is seen, so that the audit's silence proves nothing", asked)
 	}
 	mu.Unlock()
-	if seen := itemCounts(stream().Metrics())["seen"]; seen < 300 {
+	if seen := stage.Items(stream().Metrics())["seen"]; seen < 300 {
 		t.Errorf("after the rewind only %d versions were read again", seen)
 	}
 	if report, r = verifyJSON(t, "--from", "5h", "--to", "now"); r.code != exitOK || report.Missing != 0 {
 		t.Errorf("after the rewind: exit code %d: %s", r.code, r.out)
 	}
-	verdict, err := d.judge(ctx, cfg, sim, registry.URL())
+	verdict, err := s.Judge(ctx, cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -167,8 +165,8 @@ func TestVerify_UsageErrors(t *testing.T) {
 	}{
 		"no range":         {[]string{"verify"}, "want --from and --to"},
 		"no end":           {[]string{"verify", "--from", "1h"}, "want --from and --to"},
-		"no time":          {[]string{"verify", "--from", "then", "--to", "now"}, "--from \"then\" is no time"},
-		"the future":       {[]string{"verify", "--from", "1h", "--to", "2999-01-01"}, "--to 2999-01-01 lies in the future"},
+		"no time":          {[]string{"verify", "--from", "then", "--to", "now"}, "--from: \"then\" is not a time"},
+		"the future":       {[]string{"verify", "--from", "1h", "--to", "2999-01-01"}, "--to: 2999-01-01 is in the future"},
 		"the wrong way":    {[]string{"verify", "--from", "1h", "--to", "2h"}, "does not lie before"},
 		"an empty range":   {[]string{"verify", "--from", "2026-01-01", "--to", "2026-01-01"}, "does not lie before"},
 		"an argument":      {[]string{"verify", "now"}, "now"},
@@ -182,19 +180,8 @@ func TestVerify_UsageErrors(t *testing.T) {
 
 func TestVerify_AMissingTopicIsNamed(t *testing.T) {
 	s := newOffsetsStage(t, "exactly-once")
-	dir := t.TempDir()
-	sim, err := graphsim.Start(graphsim.Config{Users: 2, Dir: dir})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer sim.Close()
-	environment, err := simulatorEnvironment(sim, dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, v := range environment {
-		t.Setenv(v.name, v.value)
-	}
+	graph := stage.Start(t, stage.Options{Graph: &graphsim.Config{Users: 2}, Kafka: s.kafka, NoRegistry: true, Name: "teams"})
+	setEnvironment(t, graph.Settings)
 	if r := s.run("verify", "--from", "2h", "--to", "1h"); r.code != exitUsage || !strings.Contains(r.err, "there is no such topic: teams.chat.messages; is it KAFKA_TOPIC") {
 		t.Errorf("exit code %d: %s", r.code, r.err)
 	}
@@ -206,57 +193,17 @@ func TestVerify_AMissingTopicIsNamed(t *testing.T) {
 	}
 }
 
-func TestVerify_TheTableSaysWhatTheNumbersMean(t *testing.T) {
-	begins := time.UnixMilli(noonOfStage).UTC()
-	report := &audit.Report{From: begins, To: begins.Add(time.Hour), Users: 3, Shown: 2, Missing: 1, VersionDiffers: 1,
-		Unreadable: []audit.Unreadable{{User: "ada", Error: "gone"}},
-		Uncovered:  []audit.Uncovered{{Topic: "out", Partition: 3, Offset: 42, Begins: &begins}, {Topic: "out", Partition: 4, Offset: 7}},
-		Findings: map[audit.Kind][]audit.Finding{
-			audit.KindMissing:        {{Name: "sha256:00"}},
-			audit.KindVersionDiffers: {{ChatID: "c", ID: "1", ETag: "2", Time: &begins, TopicETag: "1", Why: audit.WhyBeforeStart}},
-		}}
-	var text strings.Builder
-	if err := printReport(&text, report); err != nil {
-		t.Fatal(err)
-	}
-	for _, want := range []string{
-		"item without identity sha256:00", "message 1 etag 2 of 2026-03-04T12:00:00.000Z, the topic holds etag 1 (before the start",
-		"user ada could not be read: gone",
-		"The range is not covered: out partition 3 begins at offset 42, where the first record is of 2026-03-04T12:00:00.000Z",
-		"out partition 4 begins at offset 7, and is empty",
-		"2 versions are not in the topic: 0 still to be read, 0 of users without a position, 0 before the users' start, 2 without an excuse",
-	} {
-		if !strings.Contains(text.String(), want) {
-			t.Errorf("want %q in\n%s", want, text.String())
+func TestVerify_ProgressIsDrawnAFewTimesASecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var drawn []string
+		line := &progressLine{draw: func(lines ...string) { drawn = append(drawn, lines...) }}
+		line.show(audit.Progress{Users: 9, UsersDone: 4, Versions: 120, Records: 7})
+		line.show(audit.Progress{Users: 9, UsersDone: 5}) // too soon after the first
+		time.Sleep(200 * time.Millisecond)
+		line.show(audit.Progress{Users: 9, UsersDone: 6, Versions: 130})
+		want := []string{"users read 4 of 9 · versions 120 · records 7", "users read 6 of 9 · versions 130 · records 0"}
+		if !slices.Equal(drawn, want) {
+			t.Errorf("drawn %q, want %q", drawn, want)
 		}
-	}
-	report.Missing, report.VersionDiffers = 0, 0
-	if got := verdictOf(report); !strings.Contains(got, "1 users could not be read") {
-		t.Error(got)
-	}
-	report.Unreadable = nil
-	if got := verdictOf(report); got != "nothing is missing" {
-		t.Error(got)
-	}
-}
-
-func TestVerify_ProgressIsForTerminalsOnly(t *testing.T) {
-	p := audit.Progress{Users: 9, UsersDone: 4, Versions: 120, Records: 7}
-	var file, screen strings.Builder
-	for out, terminal := range map[*strings.Builder]bool{&file: false, &screen: true} {
-		l := newLive(out)
-		if terminal {
-			l.size = screenSize(80, 24)
-		}
-		line := &progressLine{screen: l}
-		line.show(p)
-		line.show(p) // too soon after the first
-		l.clear()
-	}
-	if file.Len() > 0 {
-		t.Errorf("a file got %q", file.String())
-	}
-	if got := screen.String(); strings.Count(got, "users read 4 of 9 · versions 120 · records 7") != 1 || strings.Join(visible(got), "") != "" {
-		t.Errorf("a terminal got %q", got)
-	}
+	})
 }

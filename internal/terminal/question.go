@@ -1,4 +1,4 @@
-package main
+package terminal
 
 import (
 	"bufio"
@@ -11,15 +11,16 @@ import (
 	"golang.org/x/term"
 )
 
-// isTerminal tells whether a person sits at the other end.
-func isTerminal(stream any) bool {
+// Is reports whether a stream is a terminal.
+func Is(stream any) bool {
 	f, ok := stream.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// confirm asks a yes-or-no question and is true for yes alone. If the context ends while it waits, the goroutine that
-// reads stays behind until the process ends: reading from a terminal cannot be interrupted.
-func confirm(ctx context.Context, in io.Reader, out io.Writer, question string) (bool, error) {
+// Confirm asks a yes-or-no question and reports whether the answer is yes. If the context ends first,
+// the goroutine that reads stays behind until the process ends, because reading from a terminal cannot
+// be interrupted.
+func Confirm(ctx context.Context, in io.Reader, out io.Writer, question string) (bool, error) {
 	fmt.Fprintf(out, "%s [y/N] ", question)
 	type answer struct {
 		line string

@@ -1,4 +1,4 @@
-package main
+package terminal
 
 import (
 	"fmt"
@@ -11,27 +11,28 @@ import (
 	"golang.org/x/term"
 )
 
-// live keeps a few lines up to date at the bottom of a terminal, below whatever else is written through it. Where there
-// is no terminal it shows nothing.
-type live struct {
+// Live keeps a few lines up to date at the bottom of a terminal, below whatever else is written through
+// it. Without a terminal it shows nothing and only writes. It is safe for concurrent use.
+type Live struct {
 	out  io.Writer
-	size func() (width, height int, err error) // nil: no terminal
+	size func() (width, height int, err error) // nil: not a terminal
 
 	mu    sync.Mutex
 	lines []string
 	drawn int // lines on the screen now
 }
 
-func newLive(out io.Writer) *live {
-	l := &live{out: out}
-	if f, ok := out.(*os.File); ok && isTerminal(f) {
+// NewLive returns a display on a stream.
+func NewLive(out io.Writer) *Live {
+	l := &Live{out: out}
+	if f, ok := out.(*os.File); ok && Is(f) {
 		l.size = func() (int, int, error) { return term.GetSize(int(f.Fd())) }
 	}
 	return l
 }
 
-// show replaces the lines.
-func (l *live) show(lines ...string) {
+// Show replaces the lines.
+func (l *Live) Show(lines ...string) {
 	if l.size == nil {
 		return
 	}
@@ -41,11 +42,11 @@ func (l *live) show(lines ...string) {
 	fmt.Fprint(l.out, l.erase()+l.draw())
 }
 
-// clear takes the lines away.
-func (l *live) clear() { l.show() }
+// Clear removes the lines.
+func (l *Live) Clear() { l.Show() }
 
-// Write puts text, which ends with a line feed, above the lines.
-func (l *live) Write(p []byte) (int, error) {
+// Write writes text above the lines. The text must end with a line feed.
+func (l *Live) Write(p []byte) (int, error) {
 	if l.size == nil {
 		return l.out.Write(p)
 	}
@@ -57,7 +58,7 @@ func (l *live) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func (l *live) erase() string {
+func (l *Live) erase() string {
 	if l.drawn == 0 {
 		return ""
 	}
@@ -69,8 +70,8 @@ func (l *live) erase() string {
 	return "\r" + up + "\x1b[J"
 }
 
-// draw cuts each line off at the edge of the screen: one that wraps could not be erased.
-func (l *live) draw() string {
+// draw cuts each line off at the edge of the screen, because a line that wraps could not be erased.
+func (l *Live) draw() string {
 	width, height, err := l.size()
 	if err != nil || width < 2 || height < 2 {
 		width, height = 80, 24

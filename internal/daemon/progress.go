@@ -1,4 +1,4 @@
-package main
+package daemon
 
 import (
 	"context"
@@ -6,16 +6,15 @@ import (
 	"strings"
 	"time"
 
-	"github.com/teams-kafka/connector/internal/daemon"
 	"github.com/teams-kafka/connector/internal/worker"
 )
 
-// progress is what is shown of a running connector on a terminal: a line per tenant.
+// progress describes a running connector on a terminal, one line per tenant.
 type progress struct {
 	rates map[string]*itemRate // by tenant
 }
 
-// rateOver is the time over which messages per second are counted.
+// rateOver is the time over which messages per second are measured.
 const rateOver = 10 * time.Second
 
 // itemRate holds counts of the last rateOver.
@@ -26,7 +25,7 @@ type itemRate struct {
 
 func (r *itemRate) perSecond(now time.Time, items uint64) float64 {
 	if n := len(r.items); n > 0 && items < r.items[n-1] {
-		r.at, r.items = nil, nil // the poller began anew
+		r.at, r.items = nil, nil // the poller restarted
 	}
 	r.at, r.items = append(r.at, now), append(r.items, items)
 	for len(r.at) > 2 && now.Sub(r.at[1]) >= rateOver {
@@ -39,18 +38,20 @@ func (r *itemRate) perSecond(now time.Time, items uint64) float64 {
 	return float64(items-r.items[0]) / seconds
 }
 
-// keep shows the progress until the context ends.
-func (p *progress) keep(ctx context.Context, c *daemon.Daemon, screen *live) {
-	defer screen.clear()
+// ShowProgress calls show once a second with one line per tenant, until the context ends. The last call
+// has no lines.
+func (d *Daemon) ShowProgress(ctx context.Context, show func(lines ...string)) {
+	defer show()
+	p := progress{rates: make(map[string]*itemRate)}
 	select {
-	case <-c.Started():
+	case <-d.Started():
 	case <-ctx.Done():
 		return
 	}
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for {
-		states := c.States()
+		states := d.States()
 		lines := make([]string, 0, len(states))
 		for _, state := range states {
 			line := p.line(time.Now(), state)
@@ -59,7 +60,7 @@ func (p *progress) keep(ctx context.Context, c *daemon.Daemon, screen *live) {
 			}
 			lines = append(lines, line)
 		}
-		screen.show(lines...)
+		show(lines...)
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
@@ -68,7 +69,7 @@ func (p *progress) keep(ctx context.Context, c *daemon.Daemon, screen *live) {
 	}
 }
 
-// line says how one tenant's stream goes on.
+// line describes the progress of one tenant.
 func (p *progress) line(now time.Time, state worker.State) string {
 	if state.Phase != worker.Polling {
 		return string(state.Phase)
@@ -103,7 +104,7 @@ func (p *progress) line(now time.Time, state worker.State) string {
 	return strings.Join(parts, " · ")
 }
 
-// roughly is a duration in its two largest units.
+// roughly formats a duration in its two largest units.
 func roughly(d time.Duration) string {
 	const day = 24 * time.Hour
 	switch d = max(0, d); {
