@@ -42,12 +42,16 @@ type episode struct {
 }
 
 func newWatch(registry prometheus.Registerer, log *slog.Logger) *watch {
-	return &watch{log: log, series: make(map[[2]string]bool), episodes: make(map[string]*episode),
-		stalled: promauto.With(registry).NewGaugeVec(prometheus.GaugeOpts{
-			Name: "teams_connector_stalled",
-			Help: "1 while a tenant makes no progress, by reason (docs/errors.md lists them), else 0; " +
-				"an empty tenant stands for the whole process.",
-		}, []string{"tenant", "reason"})}
+	return &watch{log: log, stalled: NewStalled(registry), series: make(map[[2]string]bool), episodes: make(map[string]*episode)}
+}
+
+// NewStalled makes the metric of stalls.
+func NewStalled(registry prometheus.Registerer) *prometheus.GaugeVec {
+	return promauto.With(registry).NewGaugeVec(prometheus.GaugeOpts{
+		Name: "teams_connector_stalled",
+		Help: "1 while a tenant makes no progress, by reason (errors.md lists them), else 0; " +
+			"an empty tenant stands for the whole process.",
+	}, []string{"tenant", "reason"})
 }
 
 // keep looks for stalls until the context ends.

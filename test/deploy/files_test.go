@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/teams-kafka/connector/internal/config"
+	"github.com/teams-kafka/connector/internal/daemon"
 	"github.com/teams-kafka/connector/internal/worker"
 	"github.com/teams-kafka/connector/source"
 )
@@ -159,6 +160,7 @@ func metrics(t *testing.T) described {
 	d := make(described)
 	source.NewMetrics(d)
 	worker.NewMetrics(d)
+	daemon.NewStalled(d)
 	d.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	if len(d) < 40 {
 		t.Fatalf("found %d metrics", len(d))

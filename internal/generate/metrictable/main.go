@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/teams-kafka/connector/internal/daemon"
 	"github.com/teams-kafka/connector/internal/worker"
 	"github.com/teams-kafka/connector/source"
 )
@@ -69,6 +70,7 @@ var description = regexp.MustCompile(`^Desc\{fqName: "([^"]*)", help: "(.*)", un
 func table() (string, error) {
 	var process, tenant recorder
 	worker.NewPreparations(&process)
+	daemon.NewStalled(&process)
 	client, err := kgo.NewClient(kgo.WithHooks(worker.KafkaHook(&process, "", "")()))
 	if err != nil {
 		return "", err
