@@ -126,7 +126,7 @@ func (c *Client) page(ctx context.Context, link string, k kind) (Page, error) {
 	}
 	c.calm()
 	// Only a page that is one shows Graph's clock: what comes from a proxy has the proxy's.
-	c.clock.observe(r.date, r.received)
+	c.clock.observe(r.date, r.received, r.url.Path)
 	page.release = func() { c.recycle(r.body) }
 	return page, nil
 }

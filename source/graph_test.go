@@ -27,6 +27,7 @@ type graph struct {
 	broken   func(r *http.Request) error // if set, what a request fails with; nil for none
 	login    signIn                      // if set, what gives tokens
 	rate     float64                     // requests per second; 0 for more than a test makes
+	wall     func() time.Time            // if set, this machine's clock
 	log      strings.Builder
 	requests []request
 	tokens   int
@@ -105,7 +106,9 @@ func (g *graph) asked() int {
 func (g *graph) client() *Client {
 	root, _ := url.Parse("https://graph.test")
 	tokens := &Tokens{make: func() (azcore.TokenCredential, error) { return g, nil }}
-	return NewClient(root, &http.Client{Transport: g}, tokens, NewGate(cmp.Or(g.rate, 1000)), "test (instance 1)", NewMetrics(nil))
+	c := NewClient(root, &http.Client{Transport: g}, tokens, NewGate(cmp.Or(g.rate, 1000)), "test (instance 1)", NewMetrics(nil))
+	c.clock.wall = g.wall
+	return c
 }
 
 // delivered collects what a poller delivers.

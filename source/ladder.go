@@ -211,8 +211,8 @@ func (l Ladder) Due(p offsets.Position, settle time.Duration) int64 {
 func (l Ladder) Rewound(p offsets.Position, graphNow int64) (back offsets.Position, changed bool) {
 	back = p.Clone()
 	for i, m := range back.Marks {
-		if m.At > graphNow {
-			back.Marks[i].At = graphNow - l.Longest().Milliseconds()
+		if at := max(p.Start, graphNow-l.Longest().Milliseconds()); m.At > graphNow && at < m.At {
+			back.Marks[i].At = at
 			changed = true
 		}
 	}

@@ -76,6 +76,9 @@ func (p *Poller) succeeded(u *user) {
 	if earliest := u.began.Add(p.cfg.Ladder.Interval()); u.pos.Window == nil && u.reading == nil && u.due.Before(earliest) {
 		u.due = earliest
 	}
+	if u.early { // not an interval: the clocks may be right again soon
+		u.due = time.Now().Add(min(askClock, p.cfg.Ladder.Interval()))
+	}
 	u.wanted = u.due
 }
 

@@ -78,6 +78,8 @@ type Poller struct {
 	items   atomic.Uint64
 	past    atomic.Int64 // milliseconds of history read since the last report
 	pace    pace         // belongs to the dispatching goroutine
+	leaps   int          // of Graph's clock that were followed; belongs to the dispatching goroutine
+	doubt   string       // why the clocks are in doubt, as the log says; belongs to the dispatching goroutine
 
 	resumed  atomic.Uint64 // calls of Resume,
 	released uint64        // and those carried out; belongs to the dispatching goroutine
@@ -122,14 +124,6 @@ func (p *Poller) admit(name string, pos offsets.Position) {
 	u.wanted = u.due
 	p.users[name] = u
 	p.schedule(u)
-}
-
-// due is when the user's position is to be read on: now, if at once.
-func (p *Poller) due(u *user) time.Time {
-	if due := p.cfg.Ladder.Due(u.pos, p.cfg.Settle); due > 0 {
-		return time.UnixMilli(due)
-	}
-	return time.Now()
 }
 
 // Add begins to poll a user at a position, and changes nothing for one who is polled already.
@@ -234,6 +228,7 @@ func (p *Poller) dispatch(ctx context.Context, group *errgroup.Group) error {
 			if !o.user.gone {
 				p.settle(o)
 			}
+			p.followClock()
 		case <-p.lively:
 			p.resume()
 		case <-p.changed:

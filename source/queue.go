@@ -20,8 +20,10 @@ func newQueue() *queue {
 	// Users without a position are all due at once; the hash spreads the members of a department,
 	// who stand side by side in every list, over the pass.
 	seed := maphash.MakeSeed()
+	// On the monotonic clock, so that a step of this machine's clock changes nothing in the order.
+	began := time.Now()
 	return &queue{
-		live:    byTime{seed: seed, key: func(u *user) int64 { return u.due.UnixMilli() }},
+		live:    byTime{seed: seed, key: func(u *user) int64 { return u.due.Sub(began).Milliseconds() }},
 		history: byTime{seed: seed, key: (*user).reached},
 		held:    make(map[*user]struct{}),
 	}

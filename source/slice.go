@@ -52,6 +52,7 @@ type user struct {
 	in          *byTime // the heap of the queue that holds the user, nil for none, and its place there
 	at          int
 	gone        bool // removed; belongs to the dispatching goroutine
+	early       bool // the clocks left no window to read
 	cancel      context.CancelFunc
 }
 
@@ -105,14 +106,7 @@ func (s *slice) half() time.Duration {
 func (p *Poller) readSlice(ctx, life context.Context, u *user) error {
 	now := time.Now()
 	clock := &p.cfg.Client.clock
-	if latest, ok := clock.latest(now); ok {
-		// One second of tolerance: the estimate moves by as much, the header having whole seconds.
-		if back, changed := p.cfg.Ladder.Rewound(u.pos, latest.Add(time.Second).UnixMilli()); changed {
-			p.cfg.Log.Warn("position lies ahead of Graph's clock and is set back", "user", u.name, "by", p.cfg.Ladder.Longest())
-			p.cfg.Metrics.rewound.Inc()
-			u.pos, u.reading = back, nil
-		}
-	}
+	p.rewind(u)
 	if u.reading != nil && u.reading.pages == 0 {
 		u.reading.began = now // a first page has no link that ages
 	}
@@ -126,9 +120,9 @@ func (p *Poller) readSlice(ctx, life context.Context, u *user) error {
 		if u.pos.Window == nil {
 			u.began = now
 		}
-		window, ok := p.cfg.Ladder.Next(u.pos, clock.end(now, p.cfg.Settle))
-		if !ok {
-			return nil
+		window, ok, err := p.plan(ctx, u)
+		if u.early = !ok; err != nil || u.early {
+			return err
 		}
 		if s, ok = p.newSlice(u, window, now); !ok {
 			return &Later{window.Done}

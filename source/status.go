@@ -36,6 +36,8 @@ type Status struct {
 	// that asked to, nil in that case.
 	Held   time.Time
 	HeldBy error
+	// Clock is why Graph's clock or this machine's is in doubt, empty if they are not.
+	Clock string
 	// Rate is the present request rate and RateAsked the configured one, in requests per second.
 	Rate, RateAsked float64
 }
@@ -185,6 +187,7 @@ func (p *Poller) report(reading map[*user]standing) {
 		s.HeldBy = heldBy
 	}
 	s.Rate, s.RateAsked = p.cfg.Client.gate.Rate()
+	s.Clock = p.reportClock(now)
 	s.Items = p.items.Load()
 
 	p.mu.Lock()

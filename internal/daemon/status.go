@@ -108,7 +108,7 @@ func stateOf(now time.Time, state worker.State) (name, reason string) {
 		}
 		return admin.StateThrottled, reason
 	default:
-		return admin.StatePolling, ""
+		return admin.StatePolling, state.Source.Clock
 	}
 }
 
