@@ -21,6 +21,15 @@ var (
 	ErrLetterTooLarge = errors.New("dead letter is larger than the dead-letter topic takes")
 )
 
+// Explained adds to a broker's error what the broker says beside the code, for instance which policy a
+// topic violates. The message may be empty.
+func Explained(err error, message string) error {
+	if message = line(message); err == nil || message == "" {
+		return err
+	}
+	return fmt.Errorf("%w: the broker says %q", err, message)
+}
+
 // Denied tells whether an error is the brokers' refusal of something that the connector's principal may not do. It needs an
 // operator; `connector doctor` names what is missing.
 func Denied(err error) bool {

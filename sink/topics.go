@@ -46,6 +46,7 @@ func EnsureTopics(ctx context.Context, adm *kadm.Client, t Topics) (Limits, erro
 		if err == nil {
 			err = resp.Err
 		}
+		err = Explained(err, resp.ErrMessage)
 		if err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
 			// Whoever may not create topics can still use those that are there.
 			if missing := exists(ctx, adm, topic.name); missing != nil {
@@ -102,7 +103,7 @@ func DescribeTopics(ctx context.Context, adm *kadm.Client, t Topics) ([]Topic, e
 		resources, err := adm.DescribeTopicConfigs(ctx, name)
 		var described kadm.ResourceConfig
 		if err == nil {
-			described, err = resources.On(name, func(r *kadm.ResourceConfig) error { return r.Err })
+			described, err = resources.On(name, func(r *kadm.ResourceConfig) error { return Explained(r.Err, r.ErrMessage) })
 		}
 		if errors.Is(err, kerr.UnknownTopicOrPartition) {
 			continue
@@ -167,7 +168,7 @@ func TryCreate(ctx context.Context, adm *kadm.Client, t Topics, name string) err
 		}
 		resps, err := adm.ValidateCreateTopics(ctx, t.Partitions, t.Replication, topic.configs, name)
 		if err == nil {
-			err = resps[name].Err
+			err = Explained(resps[name].Err, resps[name].ErrMessage)
 		}
 		if err != nil {
 			return fmt.Errorf("sink: create topic %s: %w", name, err)

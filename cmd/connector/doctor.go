@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -75,10 +76,42 @@ func (r *report) add(f doctor.Finding) {
 	if f.Tenant != "" {
 		name += " of " + f.Tenant
 	}
-	fmt.Fprintf(r.out, "%-8s %s: %s\n", f.Verdict, name, f.Seen)
+	seen, below := inOneLine(f.Seen)
+	fmt.Fprintf(r.out, "%-8s %s: %s\n", f.Verdict, name, seen)
+	for _, line := range below {
+		fmt.Fprintf(r.out, "%-8s    %s\n", "", line)
+	}
 	if f.Remedy != "" {
 		fmt.Fprintf(r.out, "%-8s -> %s\n", "", f.Remedy)
 	}
+}
+
+// What is shown of a text on a finding's first line, in runes: its beginning, and its end, where an error
+// has its cause.
+const headRunes, tailRunes = 200, 300
+
+// inOneLine returns a text as one line of bounded length, and the whole text's lines if that does not hold it.
+func inOneLine(text string) (line string, below []string) {
+	for part := range strings.Lines(text) {
+		if part = cleanLine(part); part != "" {
+			below = append(below, part)
+		}
+	}
+	line = strings.Join(below, " ")
+	if runes := []rune(line); len(runes) > headRunes+tailRunes {
+		return string(runes[:headRunes]) + " … " + string(runes[len(runes)-tailRunes:]), below
+	}
+	if len(below) < 2 {
+		return line, nil
+	}
+	return line, below
+}
+
+// cleanLine drops what a terminal would obey, and surplus space.
+func cleanLine(text string) string {
+	return strings.Join(strings.FieldsFunc(text, func(r rune) bool {
+		return unicode.IsSpace(r) || unicode.IsControl(r) || unicode.Is(unicode.Cf, r)
+	}), " ")
 }
 
 // end prints what comes last and gives the command's error.

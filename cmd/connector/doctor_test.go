@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -277,6 +278,19 @@ func TestDoctor_FindsWhatIsWrong(t *testing.T) {
 			"topic-output", doctor.Fail, "Nothing can be written", "min.insync.replicas=1", "", "topic-offsets"},
 		"dead letters take small records": {sound, func(t *testing.T, w *ward) { w.topic(t, "out.dlq", 1) },
 			"topic-dead-letters", doctor.Warn, "suspends its user", "max.message.bytes=16777216", "", "topic-output"},
+		"a policy refuses new topics": {sound, func(_ *testing.T, w *ward) {
+			w.cluster.ControlKey(kmsg.CreateTopics.Int16(), func(asked kmsg.Request) (kmsg.Response, error, bool) {
+				w.cluster.KeepControl()
+				resp := asked.ResponseKind().(*kmsg.CreateTopicsResponse)
+				for _, topic := range asked.(*kmsg.CreateTopicsRequest).Topics {
+					refused := kmsg.NewCreateTopicsResponseTopic()
+					refused.Topic, refused.ErrorCode = topic.Topic, kerr.PolicyViolation.Code
+					refused.ErrorMessage = kmsg.StringPtr("topics need at least 3 replicas")
+					resp.Topics = append(resp.Topics, refused)
+				}
+				return resp, nil, true
+			})
+		}, "topic-output", doctor.Fail, "topics need at least 3 replicas", "KAFKA_TOPIC_REPLICATION", "", "kafka-brokers"},
 		"dead letters are compacted": {sound, func(t *testing.T, w *ward) { w.topic(t, "out.dlq", 1, "cleanup.policy=compact") },
 			"topic-dead-letters", doctor.Fail, "overwrite each other", "cleanup.policy=delete", "", "topic-output"},
 		"offsets are deleted": {sound, func(t *testing.T, w *ward) { w.topic(t, "doc.offsets", 1, "cleanup.policy=delete") },

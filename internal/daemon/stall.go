@@ -7,6 +7,8 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/twmb/franz-go/pkg/kerr"
+
 	"github.com/teams-kafka/connector/internal/admin"
 	"github.com/teams-kafka/connector/internal/worker"
 	"github.com/teams-kafka/connector/sink"
@@ -145,7 +147,7 @@ const (
 // remedies says what to do about each reason, in Markdown, unless the failure itself says more.
 var remedies = map[reason]string{
 	stalledStarting:     "none needed unless it lasts; reading the topic back takes as long as the topic is large",
-	stalledTopics:       "run the command that the error names",
+	stalledTopics:       "run the command that the error names, or create the topics as the cluster's policy asks for",
 	stalledRegistry:     "check `SCHEMA_REGISTRY_URL`, the network, the egress rules and `SCHEMA_REGISTRY_CA_FILE`",
 	stalledGroup:        "check the brokers; after a crash the group waits for `KAFKA_SESSION_TIMEOUT`",
 	stalledKafka:        "check the brokers: reachability, leaders, in-sync replicas, the transaction coordinator",
@@ -183,6 +185,11 @@ var causes = []struct {
 	{source.ErrItemRefused, stalledSize},
 	{sink.ErrFenced, stalledFenced},
 	{sink.ErrTopic, stalledTopics},
+	{kerr.PolicyViolation, stalledTopics},
+	{kerr.InvalidReplicationFactor, stalledTopics},
+	{kerr.InvalidPartitions, stalledTopics},
+	{kerr.InvalidConfig, stalledTopics},
+	{kerr.UnknownTopicOrPartition, stalledTopics},
 }
 
 // reasonOf returns the reason of an error. What is not known otherwise is Kafka's: it is what a session

@@ -201,7 +201,7 @@ func TestStall_IsSeenByItsReasonEverywhereAndSoIsItsEnd(t *testing.T) {
 		"Graph 200 that is an error":       {begin: graph(nil, says(200, `{"value":[],"error":{"code":"UnknownError","message":"try later"}}`)), reason: "response", detail: "try later"},
 		"Graph 402":                        {begin: graph(nil, says(402, `{"error":{"code":"PaymentRequired","message":"no seeds"}}`)), reason: "unpaid", detail: "no seeds"},
 		"Kafka NOT_ENOUGH_REPLICAS":        {begin: fault(kmsg.Produce, kerr.NotEnoughReplicas), reason: "kafka", detail: "NOT_ENOUGH_REPLICAS"},
-		"Kafka without its topics":         {begin: fault(kmsg.CreateTopics, kerr.PolicyViolation), atStart: true, reason: "kafka", detail: "POLICY_VIOLATION"},
+		"Kafka without its topics":         {begin: policy, atStart: true, reason: "topics", detail: "at least 3 replicas"},
 		"Kafka CONCURRENT_TRANSACTIONS":    {begin: fault(kmsg.InitProducerID, kerr.ConcurrentTransactions), atStart: true, reason: "kafka", detail: "CONCURRENT_TRANSACTIONS"},
 		"Kafka refuses the group":          {begin: fault(kmsg.JoinGroup, kerr.GroupAuthorizationFailed), atStart: true, reason: "permission", detail: "GROUP_AUTHORIZATION_FAILED"},
 		"Kafka unreachable from the start": {begin: cutOff, atStart: true, reason: "kafka", detail: "no route to the brokers"},
@@ -227,6 +227,27 @@ func TestStall_IsSeenByItsReasonEverywhereAndSoIsItsEnd(t *testing.T) {
 			})
 		})
 	}
+}
+
+// policy refuses new topics and says why beside the code.
+func policy(b *bubble) func() {
+	var over atomic.Bool
+	b.cluster.ControlKey(kmsg.CreateTopics.Int16(), func(asked kmsg.Request) (kmsg.Response, error, bool) {
+		if over.Load() {
+			return nil, nil, false
+		}
+		b.cluster.KeepControl()
+		req := asked.(*kmsg.CreateTopicsRequest)
+		resp := req.ResponseKind().(*kmsg.CreateTopicsResponse)
+		for _, topic := range req.Topics {
+			refused := kmsg.NewCreateTopicsResponseTopic()
+			refused.Topic, refused.ErrorCode = topic.Topic, kerr.PolicyViolation.Code
+			refused.ErrorMessage = kmsg.StringPtr("topics need\nat least 3 replicas")
+			resp.Topics = append(resp.Topics, refused)
+		}
+		return resp, nil, true
+	})
+	return func() { over.Store(true) }
 }
 
 // cutOff cuts the way to Kafka: what is connected already is not.

@@ -23,7 +23,7 @@ func Members(ctx context.Context, client []kgo.Opt, group string) ([]string, err
 	defer cl.Close()
 	described, err := kadm.NewClient(cl).DescribeGroups(ctx, group)
 	if err == nil {
-		err = described[group].Err
+		err = sink.Explained(described[group].Err, described[group].ErrMessage)
 	}
 	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
 		return nil, fmt.Errorf("worker: describe group %s: %w", group, err)
@@ -54,7 +54,7 @@ func Owners(ctx context.Context, client []kgo.Opt, group, topic string, tenants 
 	}
 	described, err := kadm.NewClient(cl).DescribeGroups(ctx, group)
 	if err == nil {
-		err = described[group].Err
+		err = sink.Explained(described[group].Err, described[group].ErrMessage)
 	}
 	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
 		return nil, fmt.Errorf("worker: describe group %s: %w", group, err)
