@@ -15,6 +15,8 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 	"github.com/cenkalti/backoff/v4"
+
+	"github.com/teams-kafka/connector/internal/base/oauth"
 )
 
 // Tokens hands out access tokens for Graph. At most one request for a token is under way.
@@ -41,6 +43,11 @@ type Tokens struct {
 
 // The pauses after a token request that failed, unless the login service names a longer one.
 const renewFirst, renewLongest = time.Second, 30 * time.Second
+
+// The life of a token is bounded whatever the login service says. A token that this machine's clock calls
+// expired is used for a moment, or the login service would be asked without end; Graph refuses it if it
+// is. Entra's tokens live for up to 28 hours, and lose nothing by an earlier renewal.
+const shortestLife, longestLife = 10 * time.Second, 24 * time.Hour
 
 // NewTokens makes a source of tokens. It asks for none yet.
 func NewTokens(c Credentials) *Tokens {
@@ -105,11 +112,10 @@ func (t *Tokens) renewed(ctx context.Context, claims string, got azcore.AccessTo
 			c.Log.Info("tokens are got again", "expires", got.ExpiresOn.UTC())
 		}
 		t.text, t.serial, t.claims, t.failed, t.pause, t.tryAt = got.Token, t.serial+1, "", nil, nil, time.Time{}
-		life := got.ExpiresOn.Sub(now)
+		life := bounded(got.ExpiresOn.Sub(now), shortestLife, longestLife)
 		t.renewAt = now.Add(life / 2)
-		// A little before its end, because requests take their time; and used for a moment even if
-		// our clock calls it expired, or the login service would be asked without end.
-		t.until = now.Add(max(life-min(time.Minute, life/10), 5*time.Second))
+		// A little before its end, because requests take their time.
+		t.until = now.Add(life - min(time.Minute, life/10))
 		return nil
 	}
 	if t.pause == nil {
@@ -170,6 +176,9 @@ func (t *Tokens) exchange(ctx context.Context, claims string) (azcore.AccessToke
 	got, err := credential.GetToken(ctx, policy.TokenRequestOptions{Scopes: []string{t.credentials.Scope}, Claims: claims, EnableCAE: true})
 	if err != nil {
 		return azcore.AccessToken{}, t.credentials.refusal(err)
+	}
+	if err := oauth.CheckToken(got.Token); err != nil {
+		return azcore.AccessToken{}, loginDown.fail("the login service issued an unusable token", err)
 	}
 	return got, t.credentials.check(t.credentials.inspect(got.Token, got.ExpiresOn))
 }

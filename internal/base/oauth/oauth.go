@@ -44,6 +44,9 @@ type Tokens struct {
 	expires time.Time
 }
 
+// longestLife bounds how long a token is used, whatever the endpoint says.
+const longestLife = 24 * time.Hour
+
 // requestTimeout bounds one request to the endpoint.
 const requestTimeout = 10 * time.Second
 
@@ -79,6 +82,9 @@ func (t *Tokens) Token(ctx context.Context) (string, error) {
 	if err == nil && !strings.EqualFold(token.Type(), "Bearer") {
 		err = fmt.Errorf("the token's type is %q", token.Type())
 	}
+	if err == nil {
+		err = CheckToken(token.AccessToken)
+	}
 	if err != nil {
 		err = t.explain(err, secret)
 		if now.Before(t.expires) {
@@ -87,10 +93,10 @@ func (t *Tokens) Token(ctx context.Context) (string, error) {
 		}
 		return "", err
 	}
-	// Without an expiry nobody knows how long it is valid: it is used once.
-	t.token, t.expires, t.renew = token.AccessToken, token.Expiry, time.Time{}
-	if !token.Expiry.IsZero() {
-		t.renew = now.Add(token.Expiry.Sub(now) * 4 / 5)
+	// Without an expiry, or one that makes sense, nobody knows how long it is valid: it is used once.
+	t.token, t.expires, t.renew = token.AccessToken, time.Time{}, time.Time{}
+	if life := min(token.Expiry.Sub(now), longestLife); life > 0 {
+		t.expires, t.renew = now.Add(life), now.Add(life*4/5)
 	}
 	return t.token, nil
 }

@@ -1,0 +1,61 @@
+package oauth
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+// Whatever an endpoint says of a token's life, the token is renewed within a day, and one that cannot be
+// sent is refused.
+func TestToken_WhatTheEndpointSaysHasBounds(t *testing.T) {
+	const form, object = "application/x-www-form-urlencoded", "application/json"
+	for name, c := range map[string]struct {
+		kind, body string
+		fails      bool
+		once       bool // the token is used once
+	}{
+		"zero":                {object, `{"access_token":"x","token_type":"Bearer","expires_in":0}`, false, true},
+		"negative":            {object, `{"access_token":"x","token_type":"Bearer","expires_in":-5}`, false, true},
+		"missing":             {object, `{"access_token":"x","token_type":"Bearer"}`, false, true},
+		"1e18":                {object, `{"access_token":"x","token_type":"Bearer","expires_in":1000000000000000000}`, false, false},
+		"a string":            {object, `{"access_token":"x","token_type":"Bearer","expires_in":"3600"}`, false, false},
+		"text":                {object, `{"access_token":"x","token_type":"Bearer","expires_in":"soon"}`, true, false},
+		"1e18 in a form":      {form, "access_token=x&token_type=Bearer&expires_in=1000000000000000000", false, false},
+		"years in a form":     {form, "access_token=x&token_type=Bearer&expires_in=9000000000", false, false},
+		"a token of megabyte": {form, "access_token=" + strings.Repeat("x", 1_000_000) + "&token_type=Bearer", true, false},
+		"a control character": {object, `{"access_token":"x\u0001auth","token_type":"Bearer","expires_in":300}`, true, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := newEndpoint(t)
+			e.answer = func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Type", c.kind)
+				fmt.Fprint(w, c.body)
+			}
+			tokens := newClient(e)
+			text, err := tokens.Token(t.Context())
+			if c.fails != (err != nil) {
+				t.Fatalf("error %v", err)
+			}
+			if err != nil {
+				if strings.Contains(err.Error(), "\x01") || len(err.Error()) > 1000 {
+					t.Errorf("error of %d bytes", len(err.Error()))
+				}
+				return
+			}
+			_, _ = tokens.Token(t.Context())
+			if asked := e.asked(); !c.once && strings.Contains(c.body, "3600") && asked != 1 || c.once && asked != 2 {
+				t.Errorf("%d requests", asked)
+			}
+			tokens.after(longestLife)
+			if before := e.asked(); text == "x" {
+				if _, err := tokens.Token(t.Context()); err != nil || e.asked() != before+1 {
+					t.Errorf("a day later: %v, %d requests more, want 1", err, e.asked()-before)
+				}
+			}
+			tokens.after(time.Second)
+		})
+	}
+}
