@@ -11,5 +11,5 @@
 //   - A Policy that drops bodies drops them from dead letters as well.
 //
 // The package is pure: no clock, no I/O, and no state carried from one item to the next. It must not
-// know HTTP or Kafka.
+// know HTTP, and knows of Kafka only the type of the record that it builds.
 package transform

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"sync"
 
 	"github.com/spf13/cobra"
@@ -27,7 +28,9 @@ func runCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			daemon.KeepHeadroom()
+			if os.Getenv("GOGC") == "" {
+				daemon.KeepHeadroom()
+			}
 			screen := terminal.NewLive(cmd.ErrOrStderr())
 			log := newLog(screen, cfg)
 			c, err := daemon.New(cfg, version(), log)

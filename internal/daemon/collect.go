@@ -1,7 +1,6 @@
 package daemon
 
 import (
-	"os"
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
@@ -13,12 +12,8 @@ import (
 const headroom = 64 << 20
 
 // KeepHeadroom makes the garbage collector of the process go by a fixed amount of garbage from now
-// on. It does nothing if GOGC is set. GOMEMLIMIT applies either way.
-func KeepHeadroom() {
-	if os.Getenv("GOGC") == "" {
-		afterCollection()
-	}
-}
+// on. GOMEMLIMIT still applies.
+func KeepHeadroom() { afterCollection() }
 
 // afterCollection sets, after each collection, by how many percent the memory may grow until the
 // next one.
