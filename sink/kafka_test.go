@@ -74,11 +74,17 @@ func TestEnsureTopics_RefusesWhatWouldBreakAPromise(t *testing.T) {
 		"a retention too short":                {"out", "retention.ms", "3600000", "retention.ms=86400000"},
 		"positions that are deleted":           {"pos", "cleanup.policy", "delete", "cleanup.policy=compact"},
 		"positions that are compacted+deleted": {"pos", "cleanup.policy", "compact,delete", "cleanup.policy=compact"},
+		"positions that the broker stamps":     {"pos", "message.timestamp.type", "LogAppendTime", "message.timestamp.type=CreateTime"},
 		"compacted dead letters":               {"out.dlq", "cleanup.policy", "compact", "cleanup.policy=delete"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, adm := startKafka(t)
-			if _, err := adm.CreateTopic(t.Context(), 1, -1, map[string]*string{c.key: &c.value}, c.topic); err != nil {
+			compact := "compact"
+			configs := map[string]*string{c.key: &c.value}
+			if c.topic == "pos" && c.key != "cleanup.policy" {
+				configs["cleanup.policy"] = &compact
+			}
+			if _, err := adm.CreateTopic(t.Context(), 1, -1, configs, c.topic); err != nil {
 				t.Fatal(err)
 			}
 			need := topics

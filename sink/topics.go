@@ -20,8 +20,8 @@ type Topics struct {
 	Replication int16
 	// Retention of the output topic: 0 leaves it to the broker.
 	Retention time.Duration
-	// NeededRetention is how long the output topic must keep a record after its timestamp; 0 if
-	// records carry the time of writing.
+	// NeededRetention is how long the output topic must keep a record after its timestamp; 0 if that
+	// does not matter.
 	NeededRetention time.Duration
 }
 
@@ -29,9 +29,8 @@ type Topics struct {
 type Limits struct {
 	// OutputBytes, LetterBytes and PositionBytes bound a batch, and so a record, in bytes.
 	OutputBytes, LetterBytes, PositionBytes int32
-	// Before and After bound how far a record's timestamp may lie in the past and in the future;
-	// 0 means no bound.
-	Before, After time.Duration
+	// Stamps are the timestamps that the output topic takes and keeps.
+	Stamps Stamps
 }
 
 // letterBytes is what a dead-letter topic made here takes. The largest chatMessage is a few hundred
@@ -74,8 +73,7 @@ func EnsureTopics(ctx context.Context, adm *kadm.Client, t Topics) (Limits, erro
 		OutputBytes:   output.MaxMessageBytes,
 		LetterBytes:   letters.MaxMessageBytes,
 		PositionBytes: positions.MaxMessageBytes,
-		Before:        output.settings.bound("message.timestamp.before.max.ms"),
-		After:         output.settings.bound("message.timestamp.after.max.ms"),
+		Stamps:        output.settings.stamps(),
 	}, nil
 }
 
@@ -192,19 +190,11 @@ func checkOutput(t Topics, c settings) error {
 	}
 	retention := c.number("retention.ms", -1)
 	need := t.NeededRetention.Milliseconds()
-	if c["message.timestamp.type"] == "LogAppendTime" || need == 0 {
-		return nil
-	}
 	if retention >= 0 && retention < need {
-		return unfit(t.Output, fmt.Sprintf("retention.ms is %d (%v) and records carry the time of their event: the broker would delete"+
-			" what was just written, and the connector would write it again; at least %d (%v) is needed",
+		return unfit(t.Output, fmt.Sprintf("retention.ms is %d (%v): the broker would delete records that their mailboxes still show,"+
+			" and the connector would write them again; at least %d (%v) is needed",
 			retention, time.Duration(retention)*time.Millisecond, need, t.NeededRetention),
 			fmt.Sprintf("retention.ms=%d", need))
-	}
-	if before := c.bound("message.timestamp.before.max.ms"); before != 0 && before < t.NeededRetention {
-		return unfit(t.Output, fmt.Sprintf("message.timestamp.before.max.ms is %d (%v) and records carry the time of their event:"+
-			" the broker would refuse older ones; at least %d (%v) is needed", before.Milliseconds(), before, need, t.NeededRetention),
-			fmt.Sprintf("message.timestamp.before.max.ms=%d", need))
 	}
 	return nil
 }
@@ -213,6 +203,10 @@ func checkOffsets(name string, c settings) error {
 	if policy := c["cleanup.policy"]; policy != "compact" {
 		return unfit(name, fmt.Sprintf("cleanup.policy is %q: positions would be deleted after a while, it must be exactly compact", policy),
 			"cleanup.policy=compact")
+	}
+	if c["message.timestamp.type"] == "LogAppendTime" {
+		return unfit(name, "message.timestamp.type is LogAppendTime: of two positions of a user, as there are after partitions were added,"+
+			" the newer could not be told", "message.timestamp.type=CreateTime")
 	}
 	return nil
 }

@@ -26,6 +26,9 @@ type WriterConfig struct {
 	TransactionTimeout time.Duration
 	// Hook makes what watches the writer's client, anew for each writer; nil for nothing.
 	Hook func() kgo.Hook
+	// Restamped is called for each record that gets the time of writing instead of its event's; nil for
+	// nothing.
+	Restamped func(Restamped)
 	// Waiting is told what the writer waits for; nil for a Waiting of the writer's own.
 	Waiting *Waiting
 }
@@ -292,22 +295,16 @@ func (w *Writer) tooLarge() error {
 	return found
 }
 
-// limitTimestamp moves a timestamp that the broker would refuse to the nearest one it takes. The true
-// time stands in the header.
+// limitTimestamp gives a record of the output topic a timestamp that the broker takes and keeps. The
+// event's time stays in the header.
 func (w *Writer) limitTimestamp(r *kgo.Record) {
-	if r.Timestamp.IsZero() {
+	if r.Timestamp.IsZero() || r.Topic != w.cfg.Topics.Output {
 		return
 	}
-	const margin = time.Minute // for the broker's clock
-	now := time.Now()
-	if before := w.cfg.Limits.Before; before > 0 && r.Timestamp.Before(now.Add(margin-before)) {
-		r.Timestamp = now.Add(min(0, margin-before))
-	}
-	if after := w.cfg.Limits.After; after > 0 && r.Timestamp.After(now.Add(after-margin)) {
-		r.Timestamp = now
-	}
-	if r.Timestamp.UnixMilli() < 0 {
-		r.Timestamp = time.UnixMilli(0)
+	stamp, why := w.cfg.Limits.Stamps.stamp(r.Timestamp, time.Now())
+	r.Timestamp = stamp
+	if why != "" && w.cfg.Restamped != nil {
+		w.cfg.Restamped(why)
 	}
 }
 

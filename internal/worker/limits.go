@@ -1,12 +1,18 @@
 package worker
 
-import "github.com/teams-kafka/connector/sink"
+import (
+	"log/slog"
+
+	"github.com/teams-kafka/connector/sink"
+)
 
 // foundLimits are sizes that brokers were found to refuse although the topics' configuration allows them. Each holds until
 // that configuration changes, or the process ends.
 type foundLimits struct {
 	told  sink.Limits      // what the configuration said last
 	found map[string]int32 // by topic, in bytes
+	// misstamped reports that the broker refused a timestamp that the configuration allows.
+	misstamped bool
 }
 
 // leastPositionBytes is room for several positions, each of some hundred bytes. A record that is too large goes to the dead letters, and a
@@ -20,6 +26,8 @@ func (f *foundLimits) apply(t sink.Topics, told sink.Limits) sink.Limits {
 	}
 	last := f.told
 	f.told = told
+	f.misstamped = f.misstamped && told.Stamps == last.Stamps
+	told.Stamps.Present = f.misstamped
 	for _, topic := range []struct {
 		name       string
 		told, last *int32
@@ -45,4 +53,20 @@ func (f *foundLimits) lower(e *sink.TooLargeError) {
 		f.found = make(map[string]int32)
 	}
 	f.found[e.Topic] = e.Below
+}
+
+// restamped returns what counts the records that get the time of writing, and logs the first for each
+// reason. The writer calls it, from one goroutine at a time.
+func restamped(m *Metrics, stamps sink.Stamps, log *slog.Logger) func(sink.Restamped) {
+	said := make(map[sink.Restamped]bool)
+	return func(why sink.Restamped) {
+		m.restamped.WithLabelValues(string(why)).Inc()
+		if said[why] {
+			return
+		}
+		said[why] = true
+		log.Warn("records get the time of writing as their timestamp, ce_time keeps the event's", "reason", why,
+			"retention", stamps.Retention, "timestamp_before_max", stamps.Before, "timestamp_after_max", stamps.After,
+			"refused_by_broker", stamps.Present)
+	}
 }

@@ -38,6 +38,7 @@ const (
 type Metrics struct {
 	items         map[string]prometheus.Counter // by outcome
 	outside       prometheus.Counter
+	restamped     *prometheus.CounterVec // by reason
 	latency       prometheus.Histogram
 	lateness      prometheus.Histogram
 	rungs         *prometheus.CounterVec
@@ -123,6 +124,13 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		Name: "teams_connector_kafka_wait_seconds",
 		Help: "How long the tenant's stream has been waiting for a Kafka broker; 0 while brokers answer within 3 s. The reason is in /status and the log.",
 	})
+	m.restamped = f.NewCounterVec(prometheus.CounterOpts{
+		Name: "teams_connector_records_restamped_total",
+		Help: "Records that got the time of writing as their timestamp, because the broker would refuse the event's (refusable) or delete the record soon (expiring).",
+	}, []string{"reason"})
+	for _, why := range []sink.Restamped{sink.Refusable, sink.Expiring} {
+		m.restamped.WithLabelValues(string(why))
+	}
 	for _, outcome := range []string{outcomeWritten, outcomeSeen, outcomeSuperseded, outcomeDeadLetter, outcomeExcluded} {
 		m.items[outcome] = items.WithLabelValues(outcome)
 	}

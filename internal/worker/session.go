@@ -40,6 +40,7 @@ func newSession(ctx context.Context, cfg Config, log *slog.Logger) (s *session, 
 		return nil, err
 	}
 	cfg.Writer.Limits = cfg.found.apply(cfg.Writer.Topics, limits)
+	cfg.Writer.Restamped = restamped(cfg.Metrics, cfg.Writer.Limits.Stamps, log)
 	writer, err := sink.OpenWriter(ctx, cfg.Writer)
 	if err != nil {
 		return nil, err

@@ -11,6 +11,7 @@ import (
 
 	"github.com/cenkalti/backoff/v4"
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/teams-kafka/connector/schema"
@@ -65,17 +66,12 @@ type Config struct {
 	SourceMetrics *source.Metrics
 }
 
-// Topics names the tenant's topics and what they must be like. With event time the output topic must keep a record for
-// as long as its version can still be asked for.
+// Topics names the tenant's topics and what they must be like. The output topic must keep a record for
+// as long as its version can still be asked for. What is older when it is read gets the time of writing.
 func Topics(cfg Config) sink.Topics {
 	topics := cfg.Writer.Topics
-	if !cfg.IngestTimestamp {
-		now := time.Now()
-		first := now.Sub(time.UnixMilli(cfg.Start.Resolve(now)))
-		// A mark can be up to a rung old when its rung is due, and the rung reaches back its
-		// length from there.
-		topics.NeededRetention = max(first, 2*cfg.Ladder.Longest()+cfg.Ladder.Interval())
-	}
+	// A mark can be up to a rung old when its rung is due, and the rung reaches back its length from there.
+	topics.NeededRetention = 2*cfg.Ladder.Longest() + cfg.Ladder.Interval()
 	return topics
 }
 
@@ -211,6 +207,9 @@ func (t *Tenant) Run(ctx context.Context) error {
 		var tooLarge *sink.TooLargeError
 		if errors.As(err, &tooLarge) {
 			t.cfg.found.lower(tooLarge)
+		}
+		if errors.Is(err, kerr.InvalidTimestamp) {
+			t.cfg.found.misstamped = true
 		}
 		if errors.Is(err, sink.ErrFenced) {
 			return err
