@@ -9,8 +9,9 @@ export GOFLAGS := $(GOFLAGS) -buildvcs=false
 TOOLS ?= $(CURDIR)/.tools
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
+GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-.PHONY: help ci tools fmt vet staticcheck tidy generate generated vulnerabilities test race demo demo-faults bench live
+.PHONY: help ci tools fmt vet staticcheck lint tidy generate generated vulnerabilities test race demo demo-faults bench live
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 20
@@ -18,9 +19,10 @@ help: ## list the targets
 ci: ## run everything that must hold
 	.ci/run
 
-tools: ## install staticcheck and govulncheck into $(TOOLS)
+tools: ## install staticcheck, govulncheck and golangci-lint into $(TOOLS)
 	GOBIN="$(TOOLS)" go install $(STATICCHECK)
 	GOBIN="$(TOOLS)" go install $(GOVULNCHECK)
+	GOBIN="$(TOOLS)" go install $(GOLANGCI)
 
 fmt: ## fail if a file is not formatted
 	@unformatted="$$(gofmt -l $$(git ls-files '*.go'))"; \
@@ -32,6 +34,9 @@ vet: ## go vet
 staticcheck: ## staticcheck, with the tags of all tests
 	"$(TOOLS)/staticcheck" ./...
 	"$(TOOLS)/staticcheck" -tags deploy,integration ./test/...
+
+lint: ## golangci-lint: the walls between packages
+	"$(TOOLS)/golangci-lint" run ./...
 
 tidy: ## fail if go.mod is not tidy
 	go mod tidy -diff
