@@ -18,6 +18,9 @@ type Stored struct {
 	// Losers are keys that say the same as another key and lost against it. They are to be
 	// tombstoned, so that no reader can take them for the truth.
 	Losers []*kgo.Record
+	// Broken holds the users whose position cannot be read, as after an edit by hand; each error wraps
+	// ErrFormat. Nothing is known of where their streams ended.
+	Broken map[string]error
 }
 
 // Read reads the positions of one connector and tenant from the offsets topic.
@@ -30,7 +33,7 @@ func Read(ctx context.Context, client []kgo.Opt, topic, connector, tenant string
 	if err != nil {
 		return Stored{}, err
 	}
-	stored := Stored{Positions: make(map[string]Position)}
+	stored := Stored{Positions: make(map[string]Position), Broken: make(map[string]error)}
 	for user, slots := range users {
 		winner := slots.winner()
 		for _, r := range slots {
@@ -43,9 +46,17 @@ func Read(ctx context.Context, client []kgo.Opt, topic, connector, tenant string
 		}
 		p, err := parseRecord(user, winner)
 		if err != nil {
-			return Stored{}, err
+			stored.Broken[user] = err
+			continue
 		}
 		stored.Positions[user] = p
+	}
+	// Some broken positions are their users' trouble. If most are, another version of the connector wrote them.
+	if len(stored.Broken) > len(stored.Positions) && len(stored.Broken) > 1 {
+		for _, err := range stored.Broken {
+			return Stored{}, fmt.Errorf("%d of %d positions cannot be read, for instance: %w",
+				len(stored.Broken), len(stored.Broken)+len(stored.Positions), err)
+		}
 	}
 	return stored, nil
 }

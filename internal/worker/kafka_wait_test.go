@@ -56,7 +56,7 @@ func virtualConfiguration(t *testing.T, users ...string) (Config, *kfake.Cluster
 		UsersRefresh: time.Hour, UsersRetention: 30 * 24 * time.Hour,
 		Start: config.Start{Back: time.Minute}, PageSize: 50, InFlight: 1,
 		Writer: sink.WriterConfig{
-			Client:          []kgo.Opt{kgo.SeedBrokers(cluster.ListenAddrs()...), kgo.Dialer(network.DialContext)},
+			Client:          []kgo.Opt{kgo.SeedBrokers(cluster.ListenAddrs()...), kgo.Dialer(network.DialContext), kgo.WithDecompressor(inBubble{})},
 			Topics:          sink.Topics{Output: "out", DeadLetters: "out.dlq", Offsets: "teams.offsets", Partitions: 1, Replication: -1},
 			TransactionalID: sink.TransactionalID("out", tenantID), TransactionTimeout: 16 * time.Second,
 		},

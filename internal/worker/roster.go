@@ -3,6 +3,8 @@ package worker
 import (
 	"context"
 	"log/slog"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/cenkalti/backoff/v4"
@@ -36,18 +38,33 @@ type roster struct {
 
 	positions  map[string]offsets.Position // of all users that have one
 	resting    map[string]bool             // those of them who are not polled
+	broken     []source.SuspendedUser      // whose stored position cannot be read; never polled
 	discovered bool                        // a discovery has succeeded
 	doubted    int                         // discoveries in a row that were not believed
 }
 
-func newRoster(cfg Config, log *slog.Logger, positions map[string]offsets.Position, t *transaction) *roster {
-	r := &roster{cfg: cfg, log: log, transaction: t, positions: positions, resting: make(map[string]bool)}
-	for user, p := range positions {
+func newRoster(cfg Config, log *slog.Logger, stored offsets.Stored, t *transaction) *roster {
+	r := &roster{cfg: cfg, log: log, transaction: t, positions: stored.Positions, resting: make(map[string]bool)}
+	for user, p := range r.positions {
 		if p.Removed != 0 && r.drained(p) {
 			r.resting[user] = true
 		}
 	}
+	for _, user := range slices.Sorted(maps.Keys(stored.Broken)) {
+		err := stored.Broken[user]
+		r.broken = append(r.broken, source.SuspendedUser{User: user, Reason: offsets.ErrFormat, Detail: err.Error(), Remedy: brokenRemedy, Since: time.Now()})
+		log.Error("user suspended", "user", user, "error", err, "remedy", brokenRemedy)
+	}
 	return r
+}
+
+// brokenRemedy says what to do about a position that cannot be read. Until then the user is not polled:
+// from a wrong start, what has been written would be written again, or lost.
+const brokenRemedy = "replace the position with `connector offsets import`, or delete it with `connector offsets delete`"
+
+// isBroken reports whether a user's stored position cannot be read.
+func (r *roster) isBroken(user string) bool {
+	return slices.ContainsFunc(r.broken, func(u source.SuspendedUser) bool { return u.User == user })
 }
 
 // polls reports whether a user is polled.
@@ -118,7 +135,7 @@ func (r *roster) enrol(found source.Found, now time.Time) {
 	for _, p := range r.positions {
 		previous = max(previous, p.Listed)
 	}
-	r.doubt(found)
+	believed := r.doubt(found)
 	r.discovered = true
 
 	var added, removed, excluded, forgotten int
@@ -149,12 +166,18 @@ func (r *roster) enrol(found source.Found, now time.Time) {
 			r.poll(user, p)
 		}
 	}
-	r.log.Info("users discovered", "found", len(found.Users), "new", added, "removed", removed, "excluded", excluded,
-		"forgotten", forgotten, "polled", len(r.positions)-len(r.resting))
+	polled := len(r.positions) - len(r.resting)
+	level := slog.LevelInfo
+	if polled == 0 || believed {
+		level = slog.LevelWarn
+	}
+	r.log.Log(context.Background(), level, "users discovered", "found", len(found.Users), "new", added, "removed", removed, "excluded", excluded,
+		"forgotten", forgotten, "polled", polled, "implausible_but_confirmed", believed)
 }
 
-// doubt adds the missing users to what was found if a listing is implausibly short.
-func (r *roster) doubt(found source.Found) {
+// doubt adds the missing users to what was found if a listing is implausibly short. It reports whether the
+// listing is believed although it is, because those before said the same.
+func (r *roster) doubt(found source.Found) (believed bool) {
 	var listed, missing int
 	for user, p := range r.positions {
 		if p.Removed == 0 && !found.Excluded[user] {
@@ -169,7 +192,7 @@ func (r *roster) doubt(found source.Found) {
 	if plausible || r.doubted+1 >= believedAfter {
 		r.doubted = 0
 		r.cfg.SourceMetrics.Discovered("ok")
-		return
+		return !plausible
 	}
 	r.doubted++
 	r.cfg.SourceMetrics.Discovered("doubted")
@@ -180,10 +203,14 @@ func (r *roster) doubt(found source.Found) {
 			found.Users[user] = true
 		}
 	}
+	return false
 }
 
 // found takes a user that a discovery found, and reports whether the previous one had not.
 func (r *roster) found(user string, now time.Time, previous int64) (added bool) {
+	if r.isBroken(user) {
+		return false
+	}
 	p, known := r.positions[user]
 	if !known {
 		// It is not known since when the user exists, but the previous discovery did not list it.

@@ -5,8 +5,11 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/teams-kafka/connector/internal/config"
 	"github.com/teams-kafka/connector/offsets"
@@ -26,7 +29,7 @@ func testRoster(t *testing.T, users ...string) *roster {
 	for _, user := range users {
 		positions[user] = offsets.Position{Start: 1}
 	}
-	return newRoster(cfg, slog.New(slog.DiscardHandler), positions, newTransaction(cfg, nil, nil, nil))
+	return newRoster(cfg, slog.New(slog.DiscardHandler), offsets.Stored{Positions: positions}, newTransaction(cfg, nil, nil, nil))
 }
 
 func found(users ...string) source.Found {
@@ -170,6 +173,48 @@ func TestRoster_NobodyIsFoundAtAll(t *testing.T) {
 	r.enrol(found(), noon.Add(time.Hour))
 	if !slices.Equal(r.names(), []string{"a", "b"}) || r.positions["a"].Removed != 0 {
 		t.Error("an empty discovery was believed at once")
+	}
+	// When it is believed, because the ones before said the same, that is a warning.
+	var log logText
+	r.log = slog.New(slog.NewTextHandler(&log, nil))
+	r.enrol(found(), noon.Add(2*time.Hour))
+	r.enrol(found(), noon.Add(3*time.Hour))
+	if r.positions["a"].Removed == 0 || !strings.Contains(log.String(), `level=WARN msg="users discovered" found=0`) ||
+		!strings.Contains(log.String(), "implausible_but_confirmed=true") {
+		t.Errorf("the third empty discovery: %+v\n%s", r.positions["a"], &log)
+	}
+}
+
+// One user's position that somebody broke by hand suspends that user, by name, and nobody else; it is neither begun
+// anew nor overwritten.
+func TestSession_ABrokenPositionIsItsUsersTrouble(t *testing.T) {
+	cfg := configuration(t, "a", "b", "c")
+	s := open(t, cfg)
+	s.save(t)
+	s.transaction.writer.Close()
+	cl, err := kgo.NewClient(cfg.Writer.Client...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cl.Close()
+	key := offsets.Key{Connector: cfg.Name, Tenant: cfg.Tenant, User: "b"}
+	broken := &kgo.Record{Topic: cfg.Writer.Topics.Offsets, Key: key.Bytes(), Value: []byte(`{"marks":{"10m":"yesterday"`)}
+	if err := cl.ProduceSync(t.Context(), broken).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+
+	s = open(t, cfg)
+	if polled := slices.Sorted(maps.Keys(s.roster.polled())); !slices.Equal(polled, []string{"a", "c"}) {
+		t.Errorf("polled: %v", polled)
+	}
+	if u := s.roster.broken; len(u) != 1 || u[0].User != "b" || !errors.Is(u[0].Reason, offsets.ErrFormat) || !strings.Contains(u[0].Detail, "offset") || u[0].Remedy == "" {
+		t.Errorf("suspended: %+v", u)
+	}
+	s.save(t)
+	s.transaction.writer.Close()
+	stored, err := offsets.Read(t.Context(), cfg.Writer.Client, cfg.Writer.Topics.Offsets, cfg.Name, cfg.Tenant, cfg.RebuildTimeout)
+	if err != nil || stored.Broken["b"] == nil || len(stored.Positions) != 2 {
+		t.Errorf("%d positions, broken: %v, %v", len(stored.Positions), stored.Broken, err)
 	}
 }
 

@@ -66,7 +66,7 @@ func newSession(ctx context.Context, cfg Config, log *slog.Logger) (s *session, 
 		log:         log,
 		transaction: transaction,
 		admission:   newAdmission(cfg, writer.Fits),
-		roster:      newRoster(cfg, log, stored.Positions, transaction),
+		roster:      newRoster(cfg, log, stored, transaction),
 		reach:       newReach(time.Now()),
 	}
 	now := time.Now()

@@ -39,8 +39,7 @@ func (t *Tenant) deliverAt(ctx context.Context, user string, times map[string]ti
 // written reads the output topic: by message ID, the timestamp of each record and the event's time in its header.
 func written(t *testing.T, cfg Config, want int) (stamps, events map[string]time.Time) {
 	t.Helper()
-	cl, err := kgo.NewClient(append([]kgo.Opt{kgo.ConsumeTopics(cfg.Writer.Topics.Output), kgo.FetchIsolationLevel(kgo.ReadCommitted()),
-		kgo.WithDecompressor(inBubble{})}, cfg.Writer.Client...)...)
+	cl, err := kgo.NewClient(append([]kgo.Opt{kgo.ConsumeTopics(cfg.Writer.Topics.Output), kgo.FetchIsolationLevel(kgo.ReadCommitted())}, cfg.Writer.Client...)...)
 	if err != nil {
 		t.Fatal(err)
 	}
