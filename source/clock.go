@@ -70,11 +70,12 @@ func (c *graphClock) observe(date, received time.Time, source string) {
 	}
 }
 
-// confirmed reports whether a Date agrees with an earlier claim that is independent of it.
+// confirmed reports whether a Date agrees with an earlier claim that is independent of it. A source can
+// confirm its own claim a minute later, but not against the estimate and this machine's clock together.
 func (c *graphClock) confirmed(date, received time.Time, source string) bool {
 	s := c.strange
 	return s.source != "" && agree(date, s.date.Add(received.Sub(s.received)), clockTolerance) &&
-		(source != s.source || received.Sub(s.received) >= claimAge)
+		(source != s.source || received.Sub(s.received) >= claimAge && !agree(c.shown(), c.date.Add(received.Sub(c.received)), skewTolerance))
 }
 
 // believe makes a Date the estimate. If this machine's clock agrees, it is right from now on.

@@ -16,7 +16,9 @@ func (p *Poller) plan(ctx context.Context, u *user) (w offsets.Window, ok bool, 
 	if w, ok = p.window(u); ok {
 		return w, true, nil
 	}
-	if p.cfg.Client.clock.silent(time.Now()) < min(askClock, p.cfg.Ladder.Interval()) {
+	// While the clocks are in doubt every user asks, because whoever answered last may be the one that is wrong.
+	now := time.Now()
+	if clock := &p.cfg.Client.clock; clock.silent(now) < min(askClock, p.cfg.Ladder.Interval()) && clock.doubt(now) == "" {
 		return w, false, nil
 	}
 	at := u.newest(p.cfg.Ladder)
