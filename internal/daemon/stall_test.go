@@ -80,7 +80,7 @@ func newBubble(t *testing.T, registry string) *bubble {
 	}
 	t.Cleanup(b.cluster.Close)
 	cfg := graphsim.Defaults()
-	cfg.Users, cfg.Chats, cfg.Rate, cfg.Seed = 4, 4, 60, 3
+	cfg.Users, cfg.Chats, cfg.Rate, cfg.Seed = 3, 3, 4, 3
 	sim, err := graphsim.New(cfg)
 	if err != nil {
 		t.Fatal(err)

@@ -84,7 +84,7 @@ func registersAndKeepsToFullTransitive(t *testing.T, shared *registry.Registry, 
 	}
 	expect("does not exist", "schema", "check")
 	_, first := command(t, ctx, shared.URL(), topic, "schema", "register")
-	expect("new versions are held to FULL_TRANSITIVE", "schema", "check")
+	expect("the compatibility level is FULL_TRANSITIVE", "schema", "check")
 	expect(first, "schema", "register")
 
 	c, subject := client(t, shared.URL()), schema.Subject(topic)
