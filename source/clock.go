@@ -46,8 +46,8 @@ func plausible(date time.Time) bool { return date.Year() >= 1990 && date.Year() 
 func agree(a, b time.Time, tolerance time.Duration) bool { return a.Sub(b).Abs() <= tolerance }
 
 // observe takes the Date of a page from a source, zero if it has none. A Date that contradicts the
-// estimate is believed if this machine's clock agrees with it, or another source that answers before
-// any answer agrees with the estimate.
+// estimate is believed if this machine's clock agrees with it, or an independent claim that came since an
+// answer agreed with the estimate.
 func (c *graphClock) observe(date, received time.Time, source string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

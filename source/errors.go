@@ -52,6 +52,7 @@ var (
 	ErrUserGone     = errors.New("user not found")
 	ErrBadRequest   = errors.New("request refused as invalid")
 	ErrItemRefused  = errors.New("item refused")
+	ErrPosition     = errors.New("position unreadable")
 )
 
 // Error is a request that brought no page. Its text never holds a token, a link's query or anything

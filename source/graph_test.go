@@ -28,6 +28,7 @@ type graph struct {
 	login    signIn                      // if set, what gives tokens
 	rate     float64                     // requests per second; 0 for more than a test makes
 	wall     func() time.Time            // if set, this machine's clock
+	blocked  []SuspendedUser             // who cannot be polled
 	log      strings.Builder
 	requests []request
 	tokens   int
@@ -66,7 +67,7 @@ func (g *graph) RoundTrip(r *http.Request) (*http.Response, error) {
 	if header == nil {
 		header = http.Header{}
 	}
-	if header.Get("Date") == "" {
+	if header["Date"] == nil { // an empty list is none at all
 		header.Set("Date", time.Now().UTC().Format(http.TimeFormat))
 	}
 	return &http.Response{StatusCode: status, Header: header, Body: io.NopCloser(strings.NewReader(body)), ContentLength: int64(len(body)), Request: r}, nil
@@ -155,6 +156,7 @@ func (g *graph) poll(t *testing.T, users []string, interval, length time.Duratio
 		p := NewPoller(PollerConfig{
 			Client: g.client(), Ladder: mustLadder(t, interval, time.Minute, time.Hour), PageSize: 50, Settle: 2 * time.Second,
 			InFlight: 8, Deliver: d.deliver, Log: slog.New(slog.NewTextHandler(&g.log, nil)), Metrics: NewMetrics(nil),
+			Blocked: g.blocked,
 		}, positions)
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error)

@@ -72,8 +72,9 @@ func (p *Poller) succeeded(u *user) {
 	u.top = min(p.cfg.PageSize, u.top*2)
 	u.due = p.due(u)
 	// Marks go by the slower of both clocks. If that is Graph's, they alone would make the user due at
-	// once, again and again.
-	if earliest := u.began.Add(p.cfg.Ladder.Interval()); u.pos.Window == nil && u.reading == nil && u.due.Before(earliest) {
+	// once, again and again. A window that ends where Graph's clock only seemed to be counts for nothing.
+	leapt := u.leaps != p.cfg.Client.clock.leapt()
+	if earliest := u.began.Add(p.cfg.Ladder.Interval()); !leapt && u.pos.Window == nil && u.reading == nil && u.due.Before(earliest) {
 		u.due = earliest
 	}
 	if u.early { // not an interval: the clocks may be right again soon

@@ -60,7 +60,10 @@ type PollerConfig struct {
 	// Reach returns the first instant from one instant up to another whose items Deliver would answer with
 	// a *Later, or the latter if it would take all. It is asked for users that such an answer made wait; nil
 	// is as good as one that takes all.
-	Reach   func(from, to int64) int64
+	Reach func(from, to int64) int64
+	// Blocked are users who cannot be polled until an operator acts. They are never asked for, and count
+	// as suspended.
+	Blocked []SuspendedUser
 	Log     *slog.Logger
 	Metrics *Metrics
 }

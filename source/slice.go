@@ -53,6 +53,7 @@ type user struct {
 	at          int
 	gone        bool // removed; belongs to the dispatching goroutine
 	early       bool // the clocks left no window to read
+	leaps       int  // of Graph's clock when the window began
 	cancel      context.CancelFunc
 }
 
@@ -118,7 +119,7 @@ func (p *Poller) readSlice(ctx, life context.Context, u *user) error {
 	s := u.reading
 	if s == nil {
 		if u.pos.Window == nil {
-			u.began = now
+			u.began, u.leaps = now, clock.leapt()
 		}
 		window, ok, err := p.plan(ctx, u)
 		if u.early = !ok; err != nil || u.early {

@@ -53,7 +53,7 @@ type SuspendedUser struct {
 	Remedy    string // what to do, in Markdown; empty where nothing is needed
 	RequestID string // Graph's, empty if there is none
 	Since     time.Time
-	RetryAt   time.Time
+	RetryAt   time.Time // zero if only an operator can end it
 }
 
 // Retention is how long Graph shows a deleted message.
@@ -179,6 +179,8 @@ func (p *Poller) report(reading map[*user]standing) {
 			}
 		}
 	}
+	s.Suspended = append(s.Suspended, p.cfg.Blocked...)
+	s.Users += len(p.cfg.Blocked)
 	s.HistoryLeft = p.pace.left(now, time.Duration(p.past.Swap(0))*time.Millisecond, s.HistoryBehind)
 	slices.SortFunc(s.Suspended, func(a, b SuspendedUser) int { return cmp.Compare(a.User, b.User) })
 	held, heldBy := p.cfg.Client.held(now)

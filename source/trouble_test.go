@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
 )
 
 // someUsers returns so many users, u00, u01 and so on.
@@ -303,5 +305,27 @@ func TestPoller_AThrottledTenantSuspendsNobody(t *testing.T) {
 		if n := strings.Count(g.log.String(), "user suspended"); n != 0 {
 			t.Errorf("at %d %%, users were suspended %d times", share, n)
 		}
+	}
+}
+
+// Who cannot be polled until an operator acts counts as suspended, is never asked for, and if nobody else is
+// left the tenant is stalled for that reason.
+func TestPoller_ABlockedUserCountsAsSuspended(t *testing.T) {
+	for _, others := range []int{0, 2} {
+		g := &graph{answer: func(int, *http.Request) (int, http.Header, string) { return 200, nil, emptyPage },
+			blocked: []SuspendedUser{{User: "u00b", Reason: ErrPosition, Detail: "offset 7"}}}
+		g.poll(t, someUsers(others), time.Minute, 5*time.Minute, func(p *Poller, _ *delivered) {
+			s := p.Status()
+			if s.Users != others+1 || len(s.Suspended) != 1 || s.Suspended[0].User != "u00b" ||
+				testutil.ToFloat64(p.cfg.Metrics.users.WithLabelValues("suspended")) != 1 {
+				t.Errorf("%d users, suspended %+v", s.Users, s.Suspended)
+			}
+			if stalled := s.Stalled != nil && errors.Is(s.Stalled.Reason, ErrPosition); stalled != (others == 0) {
+				t.Errorf("with %d others the tenant is stalled: %+v", others, s.Stalled)
+			}
+			if n := g.polls()["u00b"]; n != 0 {
+				t.Errorf("asked for %d times", n)
+			}
+		})
 	}
 }

@@ -153,7 +153,8 @@ type Suspended struct {
 	Detail    string    `json:"detail"`
 	RequestID string    `json:"request_id"`
 	Since     time.Time `json:"since"`
-	RetryAt   time.Time `json:"retry_at"`
+	// RetryAt is null if only an operator can end it.
+	RetryAt *time.Time `json:"retry_at"`
 }
 
 // Gap is a stretch of a user's time whose deleted messages Graph no longer shows.

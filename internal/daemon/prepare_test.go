@@ -10,22 +10,21 @@ import (
 // starting; what to check is said once.
 func TestDaemon_ARegistryThatDeniesTheLevelIsAcceptedWithAWarning(t *testing.T) {
 	t.Parallel()
-	stage := newStage()
-	stage.open(t)
-	stage.registry.Fake().Intercept(func(w http.ResponseWriter, r *http.Request) bool {
+	s := open(t, nil)
+	s.Registry.Fake().Intercept(func(w http.ResponseWriter, r *http.Request) bool {
 		denied := r.Method == http.MethodPut && strings.HasPrefix(r.URL.Path, "/config")
 		if denied {
 			http.Error(w, `{"error_code":40301,"message":"no write compatibility"}`, http.StatusForbidden)
 		}
 		return denied
 	})
-	stage.run(t)
-	until(t, "it is ready", func() bool { return len(stage.daemon.NotReady()) == 0 })
-	if n := strings.Count(stage.log.String(), "subject has no compatibility level of its own"); n != 1 {
-		t.Errorf("%d warnings, want one:\n%s", n, stage.log.String())
+	s.run(t)
+	until(t, "it is ready", func() bool { return len(s.daemon.NotReady()) == 0 })
+	if n := strings.Count(s.log.String(), "subject has no compatibility level of its own"); n != 1 {
+		t.Errorf("%d warnings, want one:\n%s", n, s.log.String())
 	}
 	for _, want := range []string{"no write compatibility", "have FULL_TRANSITIVE set", "BACKWARD"} {
-		if !strings.Contains(stage.log.String(), want) {
+		if !strings.Contains(s.log.String(), want) {
 			t.Errorf("the warning lacks %q", want)
 		}
 	}

@@ -182,6 +182,7 @@ var causes = []struct {
 	{source.ErrDenied, stalledAccess},
 	{source.ErrUnlicensed, stalledAccess},
 	{source.ErrUserGone, stalledAccess},
+	{source.ErrPosition, stalledAccess},
 	{source.ErrItemRefused, stalledSize},
 	{sink.ErrFenced, stalledFenced},
 	{sink.ErrTopic, stalledTopics},

@@ -25,6 +25,7 @@ import (
 
 	"github.com/teams-kafka/connector/internal/config"
 	"github.com/teams-kafka/connector/internal/instruments/graphsim"
+	"github.com/teams-kafka/connector/internal/instruments/stage"
 )
 
 // bubble is a daemon with everything it talks to in virtual time.
@@ -33,7 +34,7 @@ type bubble struct {
 	network kfake.VirtualNetwork
 	cluster *kfake.Cluster
 	daemon  *Daemon
-	log     syncBuffer
+	log     stage.Log
 
 	mu      sync.Mutex
 	login   answer // nil answers as the simulator does

@@ -77,8 +77,11 @@ func tenantStatus(now time.Time, state worker.State, counted tally, perSecond ta
 	for i, p := range src.Suspended {
 		t.Users.Reasons[p.Reason.Error()]++
 		if i < admin.MaxSuspended {
-			t.Suspended = append(t.Suspended, admin.Suspended{User: p.User, Reason: p.Reason.Error(), Detail: p.Detail, RequestID: p.RequestID,
-				Since: p.Since, RetryAt: p.RetryAt})
+			suspended := admin.Suspended{User: p.User, Reason: p.Reason.Error(), Detail: p.Detail, RequestID: p.RequestID, Since: p.Since}
+			if !p.RetryAt.IsZero() {
+				suspended.RetryAt = &p.RetryAt
+			}
+			t.Suspended = append(t.Suspended, suspended)
 		}
 	}
 	for _, g := range src.Gaps[max(0, len(src.Gaps)-admin.MaxGaps):] {

@@ -12,14 +12,12 @@ import (
 
 func TestStatus_SaysHowItGoes(t *testing.T) {
 	t.Parallel()
-	stage := newStage()
-	stage.sim.Access.Forbidden = 0.3
-	stage.open(t)
-	stage.run(t)
-	sim := stage.graph
+	on := open(t, func(c *graphsim.Config) { c.Access.Forbidden = 0.3 })
+	on.run(t)
+	sim := on.Graph
 	var s admin.Status
 	until(t, "everything is shown", func() bool {
-		s = stage.look(t)
+		s = on.look(t)
 		return len(s.Tenants) == 1 && len(s.Tenants[0].Suspended) > 0 && s.Tenants[0].Items.PerSecond > 0 && s.Tenants[0].Late.Count > 0 &&
 			s.Tenants[0].Items.Outcomes["dead-letter"] > 0 && len(s.Group.Members) > 0
 	})
@@ -68,13 +66,11 @@ func TestStatus_SaysWhatGraphRefuses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			stage := newStage()
-			test.change(&stage.sim)
-			stage.open(t)
-			stage.run(t)
+			on := open(t, test.change)
+			on.run(t)
 			var s admin.Status
 			until(t, "the state is shown", func() bool {
-				s = stage.look(t)
+				s = on.look(t)
 				return len(s.Tenants) == 1 && s.Tenants[0].State == test.state
 			})
 			tenant := s.Tenants[0]
@@ -88,9 +84,7 @@ func TestStatus_SaysWhatGraphRefuses(t *testing.T) {
 // Before the topics are there, and while another process has the tenant, there is little to say, and it is said.
 func TestStatus_BeforeTheStart(t *testing.T) {
 	t.Parallel()
-	stage := newStage()
-	stage.open(t)
-	s := stage.daemon.Status(t.Context())
+	s := open(t, nil).daemon.Status(t.Context())
 	if s.Ready || len(s.Reasons) != 1 || s.Tenants == nil || s.Group.Members == nil || s.Recent == nil {
 		t.Errorf("%+v", s)
 	}

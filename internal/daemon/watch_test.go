@@ -9,12 +9,14 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"github.com/teams-kafka/connector/internal/instruments/stage"
 )
 
 // A stall is logged when it has lasted for a minute, when its reason changes, each half hour, and at its
 // end; what interrupts it for a few seconds is not an end.
 func TestWatch_LogsTheBeginningReasonAndEndOfAStallOnce(t *testing.T) {
-	var log syncBuffer
+	var log stage.Log
 	w := newWatch(prometheus.NewRegistry(), slog.New(slog.NewTextHandler(&log, nil)))
 	began := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	now := began

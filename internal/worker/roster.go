@@ -52,14 +52,14 @@ func newRoster(cfg Config, log *slog.Logger, stored offsets.Stored, t *transacti
 	}
 	for _, user := range slices.Sorted(maps.Keys(stored.Broken)) {
 		err := stored.Broken[user]
-		r.broken = append(r.broken, source.SuspendedUser{User: user, Reason: offsets.ErrFormat, Detail: err.Error(), Remedy: brokenRemedy, Since: time.Now()})
+		r.broken = append(r.broken, source.SuspendedUser{User: user, Reason: source.ErrPosition, Detail: err.Error(), Remedy: brokenRemedy, Since: time.Now()})
 		log.Error("user suspended", "user", user, "error", err, "remedy", brokenRemedy)
 	}
 	return r
 }
 
-// brokenRemedy says what to do about a position that cannot be read. Until then the user is not polled:
-// from a wrong start, what has been written would be written again, or lost.
+// brokenRemedy says what to do about a position that cannot be read. Until then the user is not polled,
+// because from a wrong start messages would be lost, or written again.
 const brokenRemedy = "replace the position with `connector offsets import`, or delete it with `connector offsets delete`"
 
 // isBroken reports whether a user's stored position cannot be read.

@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/teams-kafka/connector/internal/config"
+	onstage "github.com/teams-kafka/connector/internal/instruments/stage"
 	"github.com/teams-kafka/connector/offsets"
 	"github.com/teams-kafka/connector/source"
 )
@@ -175,7 +176,7 @@ func TestRoster_NobodyIsFoundAtAll(t *testing.T) {
 		t.Error("an empty discovery was believed at once")
 	}
 	// When it is believed, because the ones before said the same, that is a warning.
-	var log logText
+	var log onstage.Log
 	r.log = slog.New(slog.NewTextHandler(&log, nil))
 	r.enrol(found(), noon.Add(2*time.Hour))
 	r.enrol(found(), noon.Add(3*time.Hour))
@@ -207,7 +208,7 @@ func TestSession_ABrokenPositionIsItsUsersTrouble(t *testing.T) {
 	if polled := slices.Sorted(maps.Keys(s.roster.polled())); !slices.Equal(polled, []string{"a", "c"}) {
 		t.Errorf("polled: %v", polled)
 	}
-	if u := s.roster.broken; len(u) != 1 || u[0].User != "b" || !errors.Is(u[0].Reason, offsets.ErrFormat) || !strings.Contains(u[0].Detail, "offset") || u[0].Remedy == "" {
+	if u := s.roster.broken; len(u) != 1 || u[0].User != "b" || !errors.Is(u[0].Reason, source.ErrPosition) || !strings.Contains(u[0].Detail, "offset") || u[0].Remedy == "" {
 		t.Errorf("suspended: %+v", u)
 	}
 	s.save(t)

@@ -79,7 +79,7 @@ func newSession(ctx context.Context, cfg Config, log *slog.Logger) (s *session, 
 	s.poller = source.NewPoller(source.PollerConfig{
 		Client: cfg.Client, Ladder: cfg.Ladder, Query: cfg.Query, PageSize: cfg.PageSize,
 		Settle: cfg.Settle, InFlight: cfg.InFlight,
-		Deliver: s.deliver, Log: log, Metrics: cfg.SourceMetrics,
+		Deliver: s.deliver, Blocked: s.roster.broken, Log: log, Metrics: cfg.SourceMetrics,
 	}, s.roster.polled())
 	s.roster.poller = s.poller
 	return s, nil

@@ -1,7 +1,6 @@
 package worker
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -9,7 +8,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"sync"
 	"testing"
 	"time"
 
@@ -20,6 +18,7 @@ import (
 	"github.com/teams-kafka/connector/internal/instruments/embedded"
 	"github.com/teams-kafka/connector/internal/instruments/graphsim"
 	"github.com/teams-kafka/connector/internal/instruments/judge"
+	onstage "github.com/teams-kafka/connector/internal/instruments/stage"
 	"github.com/teams-kafka/connector/schema"
 	"github.com/teams-kafka/connector/sink"
 	"github.com/teams-kafka/connector/source"
@@ -33,7 +32,7 @@ type stage struct {
 	sim      *graphsim.Server
 	admin    *kadm.Client
 	cfg      Config
-	logs     *logText
+	logs     *onstage.Log
 	answers  *answers // of the brokers to the writer
 	// sessionTimeout is the members'.
 	sessionTimeout time.Duration
@@ -66,7 +65,7 @@ func newStage(t *testing.T, changes ...func(*graphsim.Config)) *stage {
 	}
 	t.Cleanup(func() { _ = sim.Close() })
 
-	s := &stage{kafka: kafka, registry: registry, sim: sim, logs: &logText{}, answers: &answers{}, sessionTimeout: 2 * time.Second}
+	s := &stage{kafka: kafka, registry: registry, sim: sim, logs: &onstage.Log{}, answers: &answers{}, sessionTimeout: 2 * time.Second}
 	client := []kgo.Opt{kgo.SeedBrokers(kafka.Brokers()...)}
 	cl, err := kgo.NewClient(client...)
 	if err != nil {
@@ -182,15 +181,7 @@ func within(t *testing.T, d time.Duration) context.Context {
 // eventually waits until something holds.
 func eventually(t *testing.T, ctx context.Context, what string, holds func() bool) {
 	t.Helper()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for !holds() {
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			t.Fatalf("waited in vain for %s", what)
-		}
-	}
+	onstage.Until(t, ctx, what, holds)
 }
 
 // committed is how many records the offsets topic holds, which grows with each commit that ends a slice.
@@ -256,22 +247,4 @@ func (s *stage) mustBeRight(t *testing.T, verdict *judge.Verdict, least int) {
 	if verdict.Exposed < least {
 		t.Errorf("only %d versions were shown, the test shows nothing", verdict.Exposed)
 	}
-}
-
-// logText collects a log that several goroutines write.
-type logText struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *logText) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *logText) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }

@@ -168,7 +168,6 @@ func (t *Tenant) State() State {
 	state.Trouble = trouble(t.cfg.Writer.Waiting, t.found)
 	if t.session != nil {
 		state.Source = t.session.poller.Status()
-		state.Source.Suspended = append(state.Source.Suspended, t.session.roster.broken...) // never changes
 	}
 	return state
 }

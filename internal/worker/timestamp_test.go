@@ -8,7 +8,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/klauspost/compress/zstd"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
@@ -71,22 +70,6 @@ func written(t *testing.T, cfg Config, want int) (stamps, events map[string]time
 		t.Fatalf("%d records in the topic, want %d", len(stamps), want)
 	}
 	return stamps, events
-}
-
-// inBubble decompresses as the client's own decompressor does, but leaves nothing to the garbage collector, which
-// would close it outside of the test's bubble.
-type inBubble struct{}
-
-func (inBubble) Decompress(src []byte, codec kgo.CompressionCodecType) ([]byte, error) {
-	if codec != kgo.CodecZstd {
-		return src, nil
-	}
-	decoder, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true))
-	if err != nil {
-		return nil, err
-	}
-	defer decoder.Close()
-	return decoder.DecodeAll(src, nil)
 }
 
 // What the topic's retention would delete soon is written with the present time, counted and logged once;

@@ -40,7 +40,7 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		w.end(t.handle(w, in))
+		w.end(t.handle(w, in), context.Cause(ctx))
 	}()
 	select {
 	case <-w.sent:
@@ -112,8 +112,12 @@ func (w *responseWriter) written() bool {
 	}
 }
 
-// end finishes the response. A response that is cut before its headers never begins.
-func (w *responseWriter) end(cut bool) {
+// end finishes the response. A response that is cut before its headers never begins. One whose request has
+// ended is broken off: the handler may have stopped for that reason in the middle of the body.
+func (w *responseWriter) end(cut bool, ended error) {
+	if ended != nil {
+		_ = w.body.CloseWithError(ended) // always nil
+	}
 	if cut {
 		_ = w.body.CloseWithError(io.ErrUnexpectedEOF) // always nil
 		return
