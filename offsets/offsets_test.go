@@ -38,7 +38,11 @@ func TestPosition_Version1IsReadForEver(t *testing.T) {
 func TestParseValue_RefusesByName(t *testing.T) {
 	for _, value := range []string{``, `null`, `[]`, `{}`, `{"version":1}`, `{"version":2,"start":1}`, `{"version":0,"start":1}`, `{"version":1,"start":"x"}`,
 		`{"version":1,"start":null}`, `{"version":1,"start":1.5}`, `{"version":1,"start":1,"mark.x":1}`, `{"version":1,"start":1,"mark.-1s":1}`,
-		`{"version":1,"start":1,"window.from":1}`, `{"version":1,"start":1,"window.from":5,"window.to":4,"window.done":5}`} {
+		`{"version":1,"start":1,"window.from":1}`,
+		`{"version":1,"start":-1}`, `{"version":1,"start":253402300800000}`, `{"version":1,"start":1,"mark.10m":9223372036854775807}`,
+		`{"version":1,"start":1,"mark.10m":-9223372036854775808}`, `{"version":1,"start":1,"mark.10m":92233720368547758070}`,
+		`{"version":1,"start":1,"window.from":1,"window.to":9223372036854775807,"window.done":5}`, `{"version":1,"start":1,"removed":-5}`,
+		`{"version":1,"start":1,"mark.9999999999999h":1}`, `{"version":1,"start":1,"window.from":5,"window.to":4,"window.done":5}`} {
 		if p, err := ParseValue([]byte(value)); !errors.Is(err, ErrFormat) {
 			t.Errorf("%s: %+v, %v", value, p, err)
 		}

@@ -79,6 +79,10 @@ const (
 	markPrefix   = "mark."
 )
 
+// latest is the last instant that RFC 3339 can write, at the end of the year 9999. A number beyond it is
+// nobody's position, and arithmetic with it could overflow.
+const latest = 253402300799999
+
 // ErrFormat is wrapped by the error of a record that holds no position this version can read.
 var ErrFormat = errors.New("not a position")
 
@@ -117,7 +121,10 @@ func ParseValue(value []byte) (Position, error) {
 		}
 		var n int64
 		if err := json.Unmarshal(raw, &n); err != nil || string(raw) == "null" {
-			return 0, fmt.Errorf("%w: field %q is no whole number", ErrFormat, name)
+			return 0, fmt.Errorf("%w: field %q is not a whole number", ErrFormat, name)
+		}
+		if n < 0 || n > latest {
+			return 0, fmt.Errorf("%w: field %q is %d, which is not from 0 to %d", ErrFormat, name, n, latest)
 		}
 		return n, nil
 	}

@@ -112,6 +112,36 @@ func TestEnsureTopics_MakesWhatItAccepts(t *testing.T) {
 	}
 }
 
+// Operators write the largest number for "without limit", and more than three centuries do not fit a
+// time.Duration.
+func TestDescribeTopics_NumbersOfAnySizeKeepTheirMeaning(t *testing.T) {
+	_, adm := startKafka(t)
+	const day = 24 * time.Hour
+	for retention, want := range map[string]time.Duration{
+		"-1": -1, "9223372036854775807": -1, "9223372036854775806": -1, "18446744073710": -1, "9300000000000": -1,
+		"604800000": 7 * day, "3153600000000": 36500 * day,
+	} {
+		name := "out" + retention
+		size := "1073741824"
+		if _, err := adm.CreateTopic(t.Context(), 1, -1, map[string]*string{"retention.ms": &retention, "retention.bytes": &size}, name); err != nil {
+			t.Fatal(err)
+		}
+		need := topics
+		need.Output, need.NeededRetention = name, 10*day
+		described, err := DescribeTopics(t.Context(), adm, need)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out := described[0]
+		if out.Retention != want || out.RetentionBytes != 1<<30 {
+			t.Errorf("retention.ms=%s: %v, retention.bytes %d", retention, out.Retention, out.RetentionBytes)
+		}
+		if tooShort := want >= 0 && want < 10*day; (out.Err != nil) != tooShort {
+			t.Errorf("retention.ms=%s: %v", retention, out.Err)
+		}
+	}
+}
+
 func TestWriter_ASecondOneFencesTheFirst(t *testing.T) {
 	opts, limits := startTopics(t)
 	first := openWriter(t, opts, limits)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -31,6 +32,9 @@ type Limits struct {
 	OutputBytes, LetterBytes, PositionBytes int32
 	// Stamps are the timestamps that the output topic takes and keeps.
 	Stamps Stamps
+	// OutputRetentionBytes is the size at which the output topic deletes its oldest records; less than 0
+	// is never.
+	OutputRetentionBytes int64
 }
 
 // letterBytes is what a dead-letter topic made here takes. The largest chatMessage is a few hundred
@@ -74,6 +78,8 @@ func EnsureTopics(ctx context.Context, adm *kadm.Client, t Topics) (Limits, erro
 		LetterBytes:   letters.MaxMessageBytes,
 		PositionBytes: positions.MaxMessageBytes,
 		Stamps:        output.settings.stamps(),
+
+		OutputRetentionBytes: output.RetentionBytes,
 	}, nil
 }
 
@@ -87,6 +93,9 @@ type Topic struct {
 	CleanupPolicy string
 	// Retention is how long a record is kept; less than 0 is for ever.
 	Retention time.Duration
+	// RetentionBytes is the size of a partition at which its oldest records are deleted; less than 0 is
+	// never.
+	RetentionBytes int64
 	// MaxMessageBytes bounds a batch, MinInSync the replicas that must have a record before it counts as written.
 	MaxMessageBytes, MinInSync int32
 
@@ -130,9 +139,10 @@ func DescribeTopics(ctx context.Context, adm *kadm.Client, t Topics) ([]Topic, e
 		}
 		described = append(described, Topic{
 			Name: topic.name, Err: topic.check(c), CleanupPolicy: c["cleanup.policy"],
-			Retention:       time.Duration(c.number("retention.ms", -1)) * time.Millisecond,
-			MaxMessageBytes: int32(c.number("max.message.bytes", 1048588)),
-			MinInSync:       int32(c.number("min.insync.replicas", 1)),
+			Retention:       c.retention(),
+			RetentionBytes:  max(-1, c.number("retention.bytes", -1)),
+			MaxMessageBytes: c.int32("max.message.bytes", 1048588),
+			MinInSync:       c.int32("min.insync.replicas", 1),
 			settings:        c,
 		})
 	}
@@ -234,9 +244,26 @@ func (s settings) number(name string, otherwise int64) int64 {
 	return n
 }
 
+// int32 reads a number that Kafka declares as an int; one that is out of range saturates.
+func (s settings) int32(name string, otherwise int32) int32 {
+	return int32(min(math.MaxInt32, max(math.MinInt32, s.number(name, int64(otherwise)))))
+}
+
+// century is longer than any setting of a topic that is meant: operators write the largest number for
+// "without limit", and a time.Duration ends after three centuries.
+const century = 100 * 365 * 24 * time.Hour
+
+// retention returns how long the topic keeps a record, less than 0 for ever.
+func (s settings) retention() time.Duration {
+	ms := s.number("retention.ms", -1)
+	if ms < 0 || ms > century.Milliseconds() {
+		return -1
+	}
+	return time.Duration(ms) * time.Millisecond
+}
+
 // bound reads a limit in milliseconds; none, or one of more than a century, is no limit.
 func (s settings) bound(name string) time.Duration {
-	const century = 100 * 365 * 24 * time.Hour
 	ms := s.number(name, 0)
 	if ms <= 0 || ms > century.Milliseconds() {
 		return 0

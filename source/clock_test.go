@@ -2,11 +2,14 @@ package source
 
 import (
 	"fmt"
+	"math"
 	"net/http"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
 )
 
 // chatter is a Graph whose users get a message every five minutes. It notes when each was first shown.
@@ -183,6 +186,13 @@ func TestClock_NoUserWaitsForAWrongClock(t *testing.T) {
 				}
 				if polls := g.asked(); polls > 3*(6*6+2)+6*60 {
 					t.Errorf("%d requests", polls)
+				}
+				if doubt, said := testutil.ToFloat64(p.cfg.Metrics.doubt), p.Status().Clock; doubt == 1 != (said != "") {
+					t.Errorf("the metric is %v, the status says %q", doubt, said)
+				}
+				skew := testutil.ToFloat64(p.cfg.Metrics.skew)
+				if unknown := name == "always garbage"; math.IsNaN(skew) != unknown {
+					t.Errorf("the metric says that the clocks differ by %v", skew)
 				}
 				if s := p.Status(); s.Clock != "" && k.wall == nil && !strings.HasPrefix(name, "one user's") {
 					t.Errorf("still in doubt: %s", s.Clock)

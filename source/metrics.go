@@ -29,6 +29,8 @@ type Metrics struct {
 	wait      prometheus.Histogram
 	rewound   prometheus.Counter
 	refetched prometheus.Counter
+	doubt     prometheus.Gauge
+	skew      prometheus.Gauge
 }
 
 // NewMetrics makes the metrics and registers them; a nil registerer leaves them unregistered.
@@ -97,6 +99,14 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Name: "teams_connector_slices_restarted_total",
 			Help: "Slices that were read again from their first page.",
 		}),
+		doubt: f.NewGauge(prometheus.GaugeOpts{
+			Name: "teams_connector_clock_in_doubt",
+			Help: "1 while Graph's clock and this machine's differ by more than a minute, or a response has a Date that no other confirms; else 0.",
+		}),
+		skew: f.NewGauge(prometheus.GaugeOpts{
+			Name: "teams_connector_clock_skew_seconds",
+			Help: "How far this machine's clock is ahead of Graph's, less than 0 if it is behind; not a number while that is not known.",
+		}),
 	}
 	// Computed when they are asked for: an age grows while nothing is read, whatever the reason.
 	f.NewGaugeFunc(prometheus.GaugeOpts{
@@ -108,6 +118,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		Help: "Age of the newest instant read of the user who is ahead of all; not a number while the tenant is another process's.",
 	}, func() float64 { return age(m.newest.Load()) })
 	m.left.Set(math.NaN())
+	m.skew.Set(math.NaN())
 	return m
 }
 
@@ -127,6 +138,20 @@ func (m *Metrics) Released() {
 	m.stop(nil)
 	m.behind.Set(0)
 	m.left.Set(math.NaN())
+	m.doubt.Set(0)
+	m.skew.Set(math.NaN())
+}
+
+// clock shows whether the clocks are in doubt and how far this machine's is ahead of Graph's.
+func (m *Metrics) clock(doubt bool, ahead time.Duration, known bool) {
+	m.doubt.Set(0)
+	if doubt {
+		m.doubt.Set(1)
+	}
+	m.skew.Set(math.NaN())
+	if known {
+		m.skew.Set(ahead.Seconds())
+	}
 }
 
 // stopReasons are the reasons for which a tenant's polling is stopped.

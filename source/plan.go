@@ -96,8 +96,8 @@ func (p *Poller) followClock() {
 	}
 }
 
-// reportClock says once when the clocks come into doubt and when they no longer are, and returns why
-// they are.
+// reportClock logs once when the clocks come into doubt and once when they no longer are, sets the
+// metrics, and returns why they are in doubt.
 func (p *Poller) reportClock(now time.Time) string {
 	doubt := p.cfg.Client.clock.doubt(now)
 	switch {
@@ -107,5 +107,7 @@ func (p *Poller) reportClock(now time.Time) string {
 		p.cfg.Log.Info("clock no longer in doubt")
 	}
 	p.doubt = doubt
+	ahead, known := p.cfg.Client.clock.skew()
+	p.cfg.Metrics.clock(doubt != "", ahead, known)
 	return doubt
 }

@@ -272,6 +272,8 @@ func TestDoctor_FindsWhatIsWrong(t *testing.T) {
 			w.settings.IndexHorizon = "21d"
 			w.topic(t, "out", 1, "retention.ms=604800000")
 		}, "topic-output", doctor.Warn, "INDEX_HORIZON (504h0m0s)", "retention.ms=1814400000", "", "partitions"},
+		"output is deleted by size": {sound, func(t *testing.T, w *ward) { w.topic(t, "out", 1, "retention.bytes=1073741824", "retention.ms=-1") },
+			"topic-output", doctor.Warn, "once a partition has 1073741824 bytes", "retention.bytes=-1", "", "partitions"},
 		"output takes small records": {sound, func(t *testing.T, w *ward) { w.topic(t, "out", 1, "max.message.bytes=10000") },
 			"topic-output", doctor.Warn, "goes to the dead letters", "max.message.bytes=1048576", "", "partitions"},
 		"nothing can be written": {sound, func(t *testing.T, w *ward) { w.topic(t, "out", 1, "min.insync.replicas=2") },

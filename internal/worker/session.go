@@ -40,6 +40,10 @@ func newSession(ctx context.Context, cfg Config, log *slog.Logger) (s *session, 
 		return nil, err
 	}
 	cfg.Writer.Limits = cfg.found.apply(cfg.Writer.Topics, limits)
+	if most := limits.OutputRetentionBytes; most >= 0 {
+		log.Warn("the output topic deletes records by size; a version that was deleted while its mailbox still shows it is written again",
+			"topic", cfg.Writer.Topics.Output, "retention_bytes", most)
+	}
 	cfg.Writer.Restamped = restamped(cfg.Metrics, cfg.Writer.Limits.Stamps, log)
 	writer, err := sink.OpenWriter(ctx, cfg.Writer)
 	if err != nil {
