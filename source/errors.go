@@ -172,10 +172,12 @@ var rules = []rule{
 		seen: "the service is unavailable and says for how long", remedy: noRemedy},
 	{least: 500, most: 599, action: Retry, reason: ErrUnavailable,
 		seen: "the service failed or is unavailable", remedy: noRemedy},
-	{least: 300, most: 399, action: Suspend, reason: ErrRefusedLink,
+	{least: 300, most: 399, action: Retry, reason: ErrMalformed,
 		seen: "a redirect, which is not followed: the token goes to the configured root only", remedy: "check `GRAPH_ENDPOINT` and proxies in between"},
-	{least: 100, most: 499, action: Suspend, reason: ErrBadRequest,
-		seen: "any other status", remedy: "look at the message and the request-id"},
+	{least: 400, most: 499, action: StopTenant, reason: ErrBadRequest,
+		seen: "any other refusal", remedy: "look at the message and the request-id, and check proxies in between"},
+	{least: 100, most: 999, action: Retry, reason: ErrMalformed,
+		seen: "any other status, such as 204 or 206, which brings no page", remedy: "check proxies in between if it lasts"},
 }
 
 const noRemedy = "none needed"
@@ -223,7 +225,7 @@ var faults = [...]rule{
 	foreignLink: {action: Suspend, reason: ErrRefusedLink,
 		seen: "a nextLink that leads away from `GRAPH_ENDPOINT`", remedy: "set `GRAPH_ENDPOINT` to the root that Graph itself uses"},
 	loopingLink: {action: Restart, reason: ErrLinkLoop,
-		seen: "nextLinks that lead to a page already read, or never end", remedy: noRemedy},
+		seen: "nextLinks that lead to a page already read, or never end", remedy: "none needed if it passes; else open a case with Microsoft"},
 	loginDown: {action: Hold, reason: ErrLogin, tenant: true,
 		seen: "the login service does not issue a token at present", remedy: "check the network and the egress rules if it lasts"},
 	loginRefused: {action: StopTenant, reason: ErrUnauthorized, tenant: true,

@@ -50,8 +50,9 @@ func TestErrors_EveryRow(t *testing.T) {
 		{503, http.Header{"Retry-After": {"7"}}, "", first, Hold, ErrUnavailable},
 		{500, nil, "", first, Retry, ErrUnavailable}, {502, nil, "", first, Retry, ErrUnavailable},
 		{503, nil, "", first, Retry, ErrUnavailable}, {509, nil, "", first, Retry, ErrUnavailable},
-		{302, nil, "", first, Suspend, ErrRefusedLink},
-		{418, nil, "", first, Suspend, ErrBadRequest}, {204, nil, "", first, Suspend, ErrBadRequest},
+		{302, nil, "", first, Retry, ErrMalformed}, {304, nil, "", first, Retry, ErrMalformed},
+		{418, nil, "", first, StopTenant, ErrBadRequest}, {451, nil, "", next, StopTenant, ErrBadRequest},
+		{204, nil, "", first, Retry, ErrMalformed}, {206, nil, "", first, Retry, ErrMalformed}, {600, nil, "", first, Retry, ErrMalformed},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			g := &graph{answer: func(int, *http.Request) (int, http.Header, string) {

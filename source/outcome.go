@@ -228,6 +228,8 @@ func (p *Poller) broken(u *user, e *Error) {
 	switch {
 	case e.Action == Suspend:
 		p.suspend(u, e, suspendFirst, suspendLongest)
+	case u.failures >= ownFailures && errors.Is(e, ErrLinkLoop):
+		p.suspend(u, e, suspendFirst, suspendLongest) // each time costs up to maxPages requests
 	case u.failures >= failuresToSuspend:
 		p.suspend(u, e, retryFirst, retryLongest)
 	default:

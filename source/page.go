@@ -72,9 +72,10 @@ func ParsePage(body []byte, types ...string) (Page, error) {
 			return member(&members.link, at)
 		case "@odata.context":
 			return member(&members.context, at)
-		case "error":
-			return member(&members.failure, at)
 		default:
+			if failure(name) {
+				return member(&members.failure, at)
+			}
 			return element(body, at)
 		}
 	})
@@ -92,6 +93,13 @@ func ParsePage(body []byte, types ...string) (Page, error) {
 		return Page{}, errContext
 	}
 	return page, nil
+}
+
+// failure reports whether a member's name, in its quotes, is that of an error: "error" as OData 4 has it,
+// "odata.error" as OData 3, or either as an annotation, in any case.
+func failure(name []byte) bool {
+	text := strings.ToLower(unquoted(name))
+	return strings.TrimPrefix(strings.TrimPrefix(text, "@"), "odata.") == "error"
 }
 
 // element finds the end of the value at an index, which need not be well-formed.

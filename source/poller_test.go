@@ -3,6 +3,7 @@ package source
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -124,6 +125,31 @@ func TestPoller_ALinkThatRepeatsForEverMovesNothingAndDeliversAll(t *testing.T) 
 	})
 }
 
+// Links that never end, each of them new, cost the tenant a bounded number of requests.
+func TestPoller_LinksThatNeverEndAreGivenUp(t *testing.T) {
+	for name, items := range map[string][]string{"without items": nil, "with an item": {`{"id":"1"}`}} {
+		t.Run(name, func(t *testing.T) {
+			g := &graph{broken: slowly(10 * time.Millisecond), answer: func(n int, r *http.Request) (int, http.Header, string) {
+				if strings.Contains(r.URL.Path, "/fine/") {
+					return 200, nil, emptyPage
+				}
+				return 200, nil, page(fmt.Sprintf("https://graph.test/v1.0/users/u/chats/getAllMessages?$skiptoken=%d", n), items...)
+			}}
+			g.poll(t, []string{"u", "fine"}, time.Minute, 6*time.Hour, func(p *Poller, d *delivered) {
+				if _, ok := d.position("u"); ok {
+					t.Error("the position moved past a window that was never read to its end")
+				}
+				if s := p.Status(); len(s.Suspended) != 1 || !errors.Is(s.Suspended[0].Reason, ErrLinkLoop) {
+					t.Errorf("suspended %+v, want u because its links have no end", s.Suspended)
+				}
+				if n := g.polls()["u"]; n > 25*maxPages { // with 10 ms a request there is time for 1,080
+					t.Errorf("%d requests in six hours", n)
+				}
+			})
+		})
+	}
+}
+
 func TestPoller_AnEmptyPageWithALinkIsFollowed(t *testing.T) {
 	g := &graph{answer: func(n int, _ *http.Request) (int, http.Header, string) {
 		if n == 1 {
@@ -224,6 +250,7 @@ func TestPoller_ATenantErrorStopsAllAndIsProbedSlowly(t *testing.T) {
 		401: `{"error":{"code":"InvalidAuthenticationToken"}}`,
 		402: `{"error":{"code":"PaymentRequired"}}`,
 		403: `{"error":{"code":"Forbidden","message":"Missing role permissions on the request. API required one of 'Chat.Read.All'."}}`,
+		405: ``,
 		412: `{"error":{"code":"PreconditionFailed"}}`,
 	} {
 		granted := false
@@ -240,8 +267,11 @@ func TestPoller_ATenantErrorStopsAllAndIsProbedSlowly(t *testing.T) {
 				t.Fatalf("%d: status %+v, want stopped and nobody suspended", status, s)
 			}
 			want := ErrUnauthorized
-			if status == 402 {
+			switch status {
+			case 402:
 				want = ErrUnpaid
+			case 405:
+				want = ErrBadRequest
 			}
 			if !errors.Is(s.Stopped, want) {
 				t.Errorf("%d: stopped by %v, want %v", status, s.Stopped, want)

@@ -15,8 +15,9 @@ const (
 	minSlice = time.Minute
 	// manyPages halves the next slice, fewPages doubles it.
 	manyPages, fewPages = 40, 10
-	// maxPages ends a slice whose links never end although each is new.
-	maxPages = 20_000
+	// maxPages ends a slice whose links never end although each is new. A slice with more pages is halved
+	// and read again, so that a slice of minSlice would have to hold more than a person can write.
+	maxPages = 2_000
 )
 
 // linkLife is how long after its first page a slice that failed goes on from its last link. Pages are

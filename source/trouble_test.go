@@ -38,6 +38,8 @@ var tenantAnswers = map[string]struct {
 	"401":             {401, `{"error":{"code":"InvalidAuthenticationToken"}}`},
 	"402":             {402, `{"error":{"code":"PaymentRequired"}}`},
 	"403 no role":     {403, `{"error":{"code":"Forbidden","message":"Missing role permissions on the request. API required one of 'Chat.Read.All'."}}`},
+	"405":             {405, ``},
+	"451":             {451, `{"error":{"code":"UnavailableForLegalReasons"}}`},
 	"412":             {412, `{"error":{"code":"PreconditionFailed"}}`},
 	"412 by nextLink": {412, ``},
 }
@@ -178,6 +180,8 @@ func TestPoller_AnOutageIsTheTenants(t *testing.T) {
 		"503":                  {status: 503},
 		"504":                  {status: 504},
 		"HTML":                 {status: 200, body: "<html>"},
+		"a redirect":           {status: 302, header: http.Header{"Location": {"https://portal.test/"}}},
+		"204":                  {status: 204},
 		"no network":           {broken: func(*http.Request) error { return errors.New("no route to host") }},
 		"hangs":                {broken: hang},
 		"503 with Retry-After": {status: 503, header: http.Header{"Retry-After": {"10"}}},
@@ -197,7 +201,7 @@ func TestPoller_AnOutageIsTheTenants(t *testing.T) {
 					t.Errorf("%d suspended, stopped %v, stalled %v", len(s.Suspended), s.Stopped, s.Stalled)
 				}
 				most := 600
-				if c.header != nil {
+				if c.header.Get("Retry-After") != "" {
 					most = 360 * burst(g.rate) // each hold of 10 s ends for all who wait, until the first of them is answered
 				}
 				if n := g.asked(); n > most {

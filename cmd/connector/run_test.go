@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"log/slog"
 	"strings"
@@ -90,4 +91,15 @@ func TestRun_AMissingRoleIsNamedBeforeGraphIsAsked(t *testing.T) {
 		t.Errorf("Graph was asked %d times", asked)
 	}
 	stop()
+}
+
+// Durations in the log are for people, in JSON too.
+func TestNewLog_WritesDurationsAsText(t *testing.T) {
+	for _, text := range []bool{true, false} {
+		var b bytes.Buffer
+		newLog(&b, config.Config{LogText: text}).Info("user suspended", "retry_in", 90*time.Second)
+		if want := "1m30s"; !strings.Contains(b.String(), want) {
+			t.Errorf("text %v: %s", text, &b)
+		}
+	}
 }
