@@ -125,18 +125,17 @@ func transactionExpired(t *testing.T, cluster *kafka.Cluster) {
 		return described[s.transactionalID()].State
 	}
 	for range 2 {
-		// Frozen at a moment at which a transaction is open.
-		eventually(t, ctx, "an open transaction", func() error {
+		// Frozen at a moment at which a transaction is open. If the commit was on its way, the process goes on
+		// and is frozen again.
+		eventually(t, ctx, "an open transaction that the broker aborts", func() error {
 			p.Signal(syscall.SIGSTOP)
-			if now := state(); now != "Ongoing" {
-				p.Signal(syscall.SIGCONT)
-				return fmt.Errorf("it is %s", now)
-			}
-			return nil
-		})
-		eventually(t, ctx, "the broker to abort it", func() error {
-			if now := state(); now != "CompleteAbort" {
-				return fmt.Errorf("it is %s", now)
+			for now, open := state(), false; now != "CompleteAbort" || !open; now = state() {
+				open = open || now == "Ongoing"
+				if !open || !slices.Contains([]string{"Ongoing", "PrepareAbort", "PrepareEpochFence"}, now) || ctx.Err() != nil {
+					p.Signal(syscall.SIGCONT)
+					return fmt.Errorf("it is %s", now)
+				}
+				<-time.After(50 * time.Millisecond)
 			}
 			return nil
 		})
