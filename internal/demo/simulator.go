@@ -61,8 +61,12 @@ func (s *Simulator) addTroubleFlags(flags *pflag.FlagSet) {
 	flags.IntVar(&c.Limits.TopTimeout, "top-timeout", c.Limits.TopTimeout, "smallest $top that is answered with 504; 0: never")
 	flags.DurationVar(&c.Faults.RetryAfter, "retry-after", c.Faults.RetryAfter, "longest Retry-After of the faults; each is drawn from a tenth of it up to it, rounded up to whole seconds")
 	flags.DurationVar(&c.Faults.SlowFor, "slow-for", c.Faults.SlowFor, "how long a slow body takes (fault-slow)")
+	flags.DurationVar(&c.Faults.HangFor, "hang-for", c.Faults.HangFor, "how long a hanging request takes to be answered (fault-hang, mailbox-hang)")
+	flags.DurationVar(&c.Mailboxes.PoisonFor, "poison-for", c.Mailboxes.PoisonFor, "length of the stretches into which time is divided (mailbox-poison-stretch)")
+	flags.IntVar(&c.Mailboxes.PoisonOffset, "poison-offset", c.Mailboxes.PoisonOffset, "place in a window, counted from 0, that fails (mailbox-poison-page)")
 	flags.DurationVar(&c.Quirks.LoopFor, "loop-for", c.Quirks.LoopFor, "how long a link repeats itself (quirk-looping-link)")
 	flags.DurationVar(&c.Quirks.LagFor, "lag-for", c.Quirks.LagFor, "extra delay of a lagging copy (quirk-lagging-copy); 0: the lateness, at least 2s")
+	flags.DurationVar(&c.Quirks.DateWrongBy, "date-wrong-by", c.Quirks.DateWrongBy, "how far a wrong Date header is ahead; negative: behind (quirk-date-wrong, quirk-date-wrong-errors)")
 	flags.DurationVar(&c.DateSkew, "date-skew", c.DateSkew, "how far Graph's clock is ahead of this machine's; negative: behind")
 }
 

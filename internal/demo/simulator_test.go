@@ -83,7 +83,7 @@ func TestSimulator_EveryNumberHasAFlag(t *testing.T) {
 	if cfg.Faults.InternalError != 0.5 {
 		t.Errorf("--set did not arrive: %+v", cfg.Faults)
 	}
-	rates := []string{"Content", "Faults", "Quirks", "Access", "Directory"} // their float64 fields
+	rates := []string{"Content", "Faults", "Quirks", "Mailboxes", "Access", "Directory"} // their float64 fields
 	var compare func(path string, got, want reflect.Value)
 	compare = func(path string, got, want reflect.Value) {
 		if got.Kind() == reflect.Struct {

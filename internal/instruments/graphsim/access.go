@@ -68,7 +68,7 @@ func (s *Server) access(x *exchange, key string, req *messagesRequest) (user uin
 	if !ok {
 		return 0, &errNoUser
 	}
-	if refused := s.unreadable(x.cfg, user); refused != nil {
+	if refused := s.unreadable(x.state, user); refused != nil {
 		return 0, refused
 	}
 	payment := graphError{status: http.StatusPaymentRequired, code: "PaymentRequired"}
@@ -90,15 +90,31 @@ func (s *Server) access(x *exchange, key string, req *messagesRequest) (user uin
 	return 0, &payment
 }
 
+// error returns the response as an error, whatever its status.
+func (a *Answer) error() *graphError {
+	h := http.Header{}
+	for name, values := range a.Headers {
+		h[http.CanonicalHeaderKey(name)] = values
+	}
+	return &graphError{status: a.Status, code: a.Code, message: a.Message, header: h, raw: a.Body}
+}
+
 // mailboxOutlives is how long a deleted user's messages can still be exported. Source: the Teams export documentation.
 const mailboxOutlives = 30 * 24 * time.Hour
 
 // unreadable says why nobody may read a user's mailbox, nil if an application with the right role may.
-func (s *Server) unreadable(cfg *Config, user uint32) *graphError {
+func (s *Server) unreadable(now *state, user uint32) *graphError {
 	if removed, ok := s.removed.Load(user); ok && s.graphNow().Sub(removed.(time.Time)) >= mailboxOutlives {
 		return &errNoUser
 	}
-	switch lot, a := toUnit(mix(s.cfg.Seed, purposeAccess, uint64(user))), &cfg.Access; {
+	access := &now.cfg.Access
+	if o := now.users[user]; o != nil {
+		access = &o.cfg.Access
+		if o.settings.Answer != nil {
+			return o.settings.Answer.error()
+		}
+	}
+	switch lot, a := toUnit(mix(s.cfg.Seed, purposeAccess, uint64(user))), access; {
 	case lot < a.Forbidden:
 		return &errForbidden
 	case lot < a.Forbidden+a.Unlicensed:

@@ -32,7 +32,8 @@ type Change struct {
 	// "html".
 	Content     *string `json:"content,omitempty"`
 	ContentType string  `json:"contentType,omitempty"`
-	// Bad makes the created message a bad item: "no-id", "no-chatId", "bad-createdDateTime" or "bad-lastModifiedDateTime".
+	// Bad makes the created message a bad item: "no-id", "no-chatId", "bad-createdDateTime", "bad-lastModifiedDateTime",
+	// "raw-control", "too-deep" or "nan".
 	Bad string `json:"bad,omitempty"`
 	// System makes the created message a system event message.
 	System bool `json:"system,omitempty"`
@@ -122,38 +123,28 @@ func (s *Server) createMessage(change Change, delays delays) (Changed, error) {
 
 func (s *Server) changeMessage(change Change, op operation, delays delays) (Changed, error) {
 	m := s.model
-	chat, ok := m.chatByID(change.ChatID, s.renderer)
-	if !ok {
-		return Changed{}, fmt.Errorf("%w: no chat %q", ErrChange, change.ChatID)
-	}
-	id, err := strconv.ParseInt(change.ID, 10, 64)
+	i, err := m.messageByID(change.ChatID, change.ID, s.renderer)
 	if err != nil {
-		return Changed{}, fmt.Errorf("%w: no message %q", ErrChange, change.ID)
+		return Changed{}, err
 	}
-	for i := len(m.messages) - 1; i >= 0; i-- {
-		msg := &m.messages[i]
-		if msg.chat != chat || msg.id != id {
-			continue
-		}
-		switch {
-		case msg.kind != kindOrdinary:
-			return Changed{}, fmt.Errorf("%w: message %s is no ordinary one", ErrChange, change.ID)
-		case msg.newest().op == opDelete:
-			return Changed{}, fmt.Errorf("%w: message %s is deleted", ErrChange, change.ID)
-		case op == opUnreact && len(msg.reactionsAt(msg.versions(), nil)) == 0:
-			return Changed{}, fmt.Errorf("%w: message %s has no reaction", ErrChange, change.ID)
-		}
-		next := msg.versions() + 1
-		if op == opEdit {
-			m.write(uint32(i), next, change)
-		}
-		if !m.change(uint32(i), op, m.now, delays) {
-			delete(m.written, writtenKey{uint32(i), next})
-			return Changed{}, fmt.Errorf("%w: message %s", ErrTooSoon, change.ID)
-		}
-		return s.changed(uint32(i)), nil
+	msg := &m.messages[i]
+	switch {
+	case msg.kind != kindOrdinary:
+		return Changed{}, fmt.Errorf("%w: message %s is not an ordinary one", ErrChange, change.ID)
+	case msg.newest().op == opDelete:
+		return Changed{}, fmt.Errorf("%w: message %s is deleted", ErrChange, change.ID)
+	case op == opUnreact && len(msg.reactionsAt(msg.versions(), nil)) == 0:
+		return Changed{}, fmt.Errorf("%w: message %s has no reaction", ErrChange, change.ID)
 	}
-	return Changed{}, fmt.Errorf("%w: no message %q in chat %q", ErrChange, change.ID, change.ChatID)
+	next := msg.versions() + 1
+	if op == opEdit {
+		m.write(i, next, change)
+	}
+	if !m.change(i, op, m.now, delays) {
+		delete(m.written, writtenKey{i, next})
+		return Changed{}, fmt.Errorf("%w: message %s", ErrTooSoon, change.ID)
+	}
+	return s.changed(i), nil
 }
 
 // changed describes the newest version of a message.

@@ -46,10 +46,12 @@ type Config struct {
 	Content Content
 	// Limits are the throttling limits that count requests.
 	Limits Limits
-	// Faults are answers that are none.
+	// Faults are responses without a usable answer.
 	Faults Faults
 	// Quirks are awkward but valid answers.
 	Quirks Quirks
+	// Mailboxes are what is wrong with single mailboxes, for as long as the rates stay.
+	Mailboxes Mailboxes
 	// Access is who may be read and by whom.
 	Access Access
 	// Directory is who the users are.
@@ -96,6 +98,7 @@ type Content struct {
 	Escapes      float64 // messages whose characters beyond ASCII are sent as \u escapes
 	Large        float64 // bodies of 8 to 28 KB
 	BadItems     float64 // items no client can use: no id, no chatId, a time that does not parse
+	Unparsable   float64 // items that strict parsers refuse: a raw control character, arrays 12,000 deep, NaN
 }
 
 // Limits count requests per app and tenant. Source: Graph's throttling limits, Teams section.
@@ -110,21 +113,25 @@ type Limits struct {
 	TopTimeout int
 }
 
-// Faults are the probabilities, per request to Graph, of an answer that is none. At most one happens to a request.
+// Faults are the probabilities, per request to Graph, of a response without a usable answer. At most one happens to a request.
 type Faults struct {
 	ThrottleInteger  float64 // 429 with Retry-After in whole seconds
 	ThrottleFraction float64 // 429 with Retry-After in fractional seconds
 	ThrottleDate     float64 // 429 with Retry-After as an HTTP date
 	ThrottleSilent   float64 // 429 without Retry-After
+	ThrottleOdd      float64 // 429 or 503 with a Retry-After in an unusual or invalid form
 	InternalError    float64 // 500
 	BadGateway       float64 // 502
 	Unavailable      float64 // 503, every other one with Retry-After
+	UnavailableWait  float64 // 503 with Retry-After in whole seconds
 	GatewayTimeout   float64 // 504
 	Bandwidth        float64 // 509
 	Cut              float64 // the connection is cut in the middle of the body
 	Truncate         float64 // the body ends in the middle, as if it were whole
 	Slow             float64 // the body comes in pieces, SlowFor in all
 	ContentType      float64 // 200 with an HTML page, as a proxy would answer
+	ErrorPage        float64 // 200 with an empty page that has an error member
+	Hang             float64 // the answer comes after HangFor
 	TokenThrottle    float64 // the token endpoint answers 429 or 503 with Retry-After
 	Revoke           float64 // the token is revoked; one with capability cp1 gets a claims challenge
 
@@ -133,6 +140,8 @@ type Faults struct {
 	RetryAfter time.Duration
 	// SlowFor is how long a slow body takes. Default 2s.
 	SlowFor time.Duration
+	// HangFor is how long a hanging request takes to be answered. Default 2m.
+	HangFor time.Duration
 }
 
 // EveryFault has each fault of a page request at the same rate. It is what a demonstration with faults uses.
@@ -156,19 +165,43 @@ type Quirks struct {
 	NullLink      float64 // per last page: "@odata.nextLink": null instead of no link
 	BareLink      float64 // the link does not repeat $filter; the token carries it
 	SkipLink      float64 // the link has $skip instead of $skiptoken, the older form
+	SpaceLink     float64 // the link has spaces that are not escaped
+	RelativeLink  float64 // the link is relative to the request
 	LaggingCopy   float64 // per copy: changes of a message become visible LagFor later there
 	TimeSkew      float64 // per copy and version: lastModifiedDateTime is some milliseconds later, under the same etag
 	LenientFilter float64 // per request: one date bound alone, ge and le are taken
 	FilterCreated float64 // per request: the window is applied to createdDateTime instead
 	DateJitter    float64 // per response without Retry-After: the Date header is up to 5 s off
-	ErrorForm     float64 // per error answer: its body has another of the reported forms
+	DateWrong     float64 // per response: the Date header is off by DateWrongBy
+	DateWrongFail float64 // per error response: the Date header is off by DateWrongBy
+	OddHeaders    float64 // per response: unusual but valid headers
+	ErrorForm     float64 // per error response: its body has another of the reported forms
+	ErrorOdd      float64 // per error response: its body has the form of a proxy or of another service
 	DeletedEmpty  float64 // per deletion: the body of the deleted message is empty
 	Gzip          float64 // per response to a client that takes it: the body is compressed
 
 	// LoopFor is how long a looping link lasts. Default 30s.
 	LoopFor time.Duration
+	// DateWrongBy is how far a wrong Date header is ahead of Graph's clock; negative: behind. Default 2h.
+	DateWrongBy time.Duration
 	// LagFor is the extra delay of lagging copies. Default: Lateness.Max, but at least 2s.
 	LagFor time.Duration
+}
+
+// Mailboxes are the shares of mailboxes, stretches and items, in 0..1, that Graph has trouble with for ever.
+//
+// A request for a poisoned mailbox fails whenever it would touch the poison, always with the same status of 500, 502, 503 or
+// 504. Requests beside it succeed.
+type Mailboxes struct {
+	Hang          float64 // share of users whose requests are answered after Faults.HangFor
+	PoisonStretch float64 // per user and stretch of PoisonFor: any window that touches it fails
+	PoisonItem    float64 // per copy of a version: any page that holds it fails
+	PoisonPage    float64 // share of users for whom any page that holds the item at PoisonOffset of its window fails
+
+	// PoisonFor is how long the stretches are into which time is divided for PoisonStretch. Default 1m.
+	PoisonFor time.Duration
+	// PoisonOffset is the place in a window, counted from 0, that fails with PoisonPage. Default 100.
+	PoisonOffset int
 }
 
 // Access is who may be read, and by whom.

@@ -20,7 +20,7 @@ var controls = [...]control{
 	{"GET", "tenant", "addresses, ids, secrets, users, groups and the certificate authority, for clients started elsewhere", (*Server).serveTenant},
 	{"GET", "chats", "chats and their members; one JSON object per line", (*Server).serveChats},
 	{"GET", "behaviours", "names, summaries and present rates", (*Server).serveBehaviours},
-	{"POST", "settings", `{"rates":{"fault-500":0.1},"roles":["Chat.Read.All"],"payment":""}: changes them while it runs`, (*Server).serveSettings},
+	{"POST", "settings", `{"rates":{"fault-500":0.1},"users":{"<user id>":{"rates":{"fault-hang":1}}}}: changes settings while it runs, for all or for single users`, (*Server).serveSettings},
 	{"POST", "changes", `{"do":"edit","chatId":"19:…","id":"…"}: one change of the tenant; do is create, edit, react, unreact, delete, remove or restore`, (*Server).serveChanges},
 	{"POST", "stop", "the traffic ends; copies on their way still arrive", (*Server).serveStop},
 	{"POST", "tokens", `{"roles":[…],"delegated":false,"lifetimeSeconds":60}: gives out an access token`, (*Server).serveTokens},
@@ -77,7 +77,7 @@ func (s *Server) serveBehaviours(w http.ResponseWriter, _ *http.Request) {
 		Fixed   bool    `json:"fixed"`
 	}
 	var list []state
-	cfg := *s.settings.Load()
+	cfg := *s.config()
 	for _, b := range cfg.behaviours() {
 		list = append(list, state{b.name, b.summary, *b.rate, b.fixed()})
 	}

@@ -43,6 +43,10 @@ func (c Config) withNumbers() Config {
 	c.Limits.SustainedOver = cmp.Or(c.Limits.SustainedOver, time.Minute)
 	c.Faults.RetryAfter = cmp.Or(c.Faults.RetryAfter, 10*time.Second)
 	c.Faults.SlowFor = cmp.Or(c.Faults.SlowFor, 2*time.Second)
+	c.Faults.HangFor = cmp.Or(c.Faults.HangFor, 2*time.Minute)
+	c.Mailboxes.PoisonFor = cmp.Or(c.Mailboxes.PoisonFor, time.Minute)
+	c.Mailboxes.PoisonOffset = cmp.Or(c.Mailboxes.PoisonOffset, 100)
+	c.Quirks.DateWrongBy = cmp.Or(c.Quirks.DateWrongBy, 2*time.Hour)
 	c.Quirks.LoopFor = cmp.Or(c.Quirks.LoopFor, 30*time.Second)
 	c.Access.FederatedSubject = cmp.Or(c.Access.FederatedSubject, "system:serviceaccount:teams:connector")
 	if c.Access.Roles == nil {

@@ -14,12 +14,14 @@ import (
 // exchange is one request to Graph and its answer.
 type exchange struct {
 	s         *Server
-	cfg       *Config // the settings in force when the request came
+	state     *state  // the settings in force when the request came
+	cfg       *Config // those of them that hold for the user whose messages are asked for
 	w         http.ResponseWriter
 	r         *http.Request
 	at        time.Time // arrival, by Config.Now
 	dice      dice
 	fault     fault
+	hangs     bool   // the mailbox does
 	instance  string // the client process; empty if it does not say
 	requestID string
 	buffer    []byte    // room for the body
@@ -32,6 +34,20 @@ const jsonType = "application/json;odata.metadata=minimal;odata.streaming=true;I
 
 var buffers = sync.Pool{New: func() any { return new([]byte) }}
 
+// concerns tells the exchange whose messages are asked for.
+func (x *exchange) concerns(key string) {
+	user, ok := x.s.user(key)
+	if !ok {
+		return
+	}
+	if o := x.state.users[user]; o != nil {
+		x.cfg = &o.cfg
+	}
+	if rate := x.cfg.Mailboxes.Hang; rate > 0 && toUnit(mix(x.s.cfg.Seed, purposeHang, uint64(user))) < rate {
+		x.hangs = true
+	}
+}
+
 // hold notes the wait that the answer tells the client. It begins now: a client may count it from the first byte of the
 // answer, so counting it from the last one would call a punctual client early.
 func (x *exchange) hold(wait time.Duration) { x.waitUntil = x.s.cfg.Now().Add(wait) }
@@ -42,11 +58,16 @@ func (x *exchange) fail(e graphError) {
 		h[name] = values
 	}
 	x.fault = noFault
-	body := e.body(x.s.graphNow(), x.requestID, x.clientRequestID())
-	if x.dice.chance(x.cfg.Quirks.ErrorForm) {
+	body, contentType := e.body(x.s.graphNow(), x.requestID, x.clientRequestID()), "application/json"
+	switch {
+	case e.raw != nil:
+		body = []byte(*e.raw)
+	case x.dice.chance(x.cfg.Quirks.ErrorForm):
 		body = e.disguised(x.dice.below(errorForms), x.s.graphNow(), x.requestID, x.clientRequestID())
+	case x.dice.chance(x.cfg.Quirks.ErrorOdd):
+		body, contentType = e.odd(x.dice.below(oddForms), x.s.graphNow(), x.requestID, x.clientRequestID())
 	}
-	x.send(e.status, "application/json", body)
+	x.send(e.status, contentType, body)
 }
 
 // clientRequestID is the client's own id of the request, or else Graph's.
@@ -60,18 +81,20 @@ func (x *exchange) clientRequestID() string {
 // send writes the answer, spoiled by the request's fault if there is one.
 func (x *exchange) send(status int, contentType string, body []byte) {
 	s, h := x.s, x.w.Header()
-	date := s.graphNow()
-	// A client takes an HTTP-date Retry-After together with the Date beside it, so that one is right.
-	if x.waitUntil.IsZero() && x.dice.chance(x.cfg.Quirks.DateJitter) {
-		date = date.Add(time.Duration((x.dice.unit()*10 - 5) * float64(time.Second)))
+	if h.Get("Content-Type") == "" { // an Answer may have brought its own
+		h.Set("Content-Type", contentType)
 	}
-	h.Set("Content-Type", contentType)
-	h.Set("Date", date.UTC().Format(http.TimeFormat))
+	if h.Get("Date") == "" {
+		h.Set("Date", x.date(status).UTC().Format(http.TimeFormat))
+	}
 	h.Set("Cache-Control", "private")
 	h.Set("Strict-Transport-Security", "max-age=31536000")
 	h.Set("request-id", x.requestID)
 	h.Set("client-request-id", x.clientRequestID())
 	h.Set("x-ms-ags-diagnostic", `{"ServerInfo":{"DataCenter":"Simulated","Slice":"E","Ring":"0","ScaleUnit":"000","RoleInstance":"GRAPHSIM"}}`)
+	if x.dice.chance(x.cfg.Quirks.OddHeaders) {
+		oddHeaders(h, status)
+	}
 	outcome := strconv.Itoa(status)
 	switch x.fault {
 	case cutBody:
@@ -83,6 +106,8 @@ func (x *exchange) send(status int, contentType string, body []byte) {
 		outcome = "slow"
 	case htmlPage:
 		outcome = "html"
+	case errorPage:
+		outcome = "error-page"
 	}
 	s.stats.outcome(outcome)
 	if x.dice.chance(x.cfg.Quirks.Gzip) && takesGzip(x.r.Header) {
@@ -103,6 +128,33 @@ func (x *exchange) send(status int, contentType string, body []byte) {
 	if !x.waitUntil.IsZero() {
 		_ = http.NewResponseController(x.w).Flush()
 		s.stats.held(x.instance, s.cfg.Now(), x.waitUntil)
+	}
+}
+
+// date returns what the Date header says. A client takes a date in Retry-After together with the Date beside it, so that one
+// is right.
+func (x *exchange) date(status int) time.Time {
+	date, quirks := x.s.graphNow(), &x.cfg.Quirks
+	if x.waitUntil.IsZero() && x.dice.chance(quirks.DateJitter) {
+		date = date.Add(time.Duration((x.dice.unit()*10 - 5) * float64(time.Second)))
+	}
+	wrong := x.dice.chance(quirks.DateWrong) || status >= http.StatusBadRequest && x.dice.chance(quirks.DateWrongFail)
+	if _, err := http.ParseTime(x.w.Header().Get("Retry-After")); wrong && err != nil {
+		date = date.Add(quirks.DateWrongBy)
+	}
+	return date
+}
+
+// oddHeaders gives a response headers that are rare and valid.
+func oddHeaders(h http.Header, status int) {
+	if date, err := http.ParseTime(h.Get("Date")); err == nil {
+		h.Set("Date", date.Format("Monday, 02-Jan-06 15:04:05 GMT")) // RFC 850, which RFC 9110 still obliges recipients to take
+	}
+	if status < http.StatusBadRequest {
+		h.Set("Retry-After", "0")
+	}
+	if challenge := h.Get("WWW-Authenticate"); challenge != "" {
+		h["Www-Authenticate"] = []string{`PoP realm=""`, challenge}
 	}
 }
 

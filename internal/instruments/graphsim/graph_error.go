@@ -2,7 +2,9 @@ package graphsim
 
 import (
 	"bytes"
+	"html"
 	"net/http"
+	"strconv"
 	"time"
 )
 
@@ -14,6 +16,7 @@ type graphError struct {
 	// inner are further members of the inner error, each as `"name":"value",`.
 	inner  string
 	header http.Header
+	raw    *string // the whole body; nil: one in Graph's form
 }
 
 func (e graphError) with(name, value string) graphError {
@@ -44,6 +47,7 @@ var (
 		status: http.StatusTooManyRequests, code: "TooManyRequests", message: "Please retry again later.",
 		inner: `"code":"429","message":"Please retry after","status":"429",`,
 	}
+	errUnavailable    = graphError{status: http.StatusServiceUnavailable, code: "ServiceUnavailable", message: "Service unavailable."}
 	errMethod         = graphError{status: http.StatusMethodNotAllowed, code: "BadRequest", message: "Specified HTTP method is not allowed for the request target."}
 	errGatewayTimeout = graphError{status: http.StatusGatewayTimeout, code: "UnknownError"}
 )
@@ -63,6 +67,29 @@ func (e graphError) disguised(form int, now time.Time, requestID, clientRequestI
 
 // errorForms is how many forms disguised knows.
 const errorForms = 3
+
+// oddForms is how many forms odd knows.
+const oddForms = 4
+
+// odd returns the error as a proxy or another of Microsoft's services words it; the status and the headers stay.
+func (e graphError) odd(form int, now time.Time, requestID, clientRequestID string) (body []byte, contentType string) {
+	const contentJSON = "application/json"
+	switch form {
+	case 0:
+		return append([]byte("\xef\xbb\xbf"), e.body(now, requestID, clientRequestID)...), contentJSON
+	case 1:
+		inner := graphError{code: "UnknownError", inner: `"code":` + quoted(e.code) + `,"message":` + quoted(e.message) + `,`}
+		return inner.body(now, requestID, clientRequestID), contentJSON
+	case 2:
+		return []byte(`{"error":{"code":"generalException","message":"General exception while processing","details":[{"code":` +
+			quoted(e.code) + `,"message":` + quoted(e.message) + `,"target":null}]}}`), contentJSON
+	default:
+		return []byte("<html><head><title>" + strconv.Itoa(e.status) + " " + http.StatusText(e.status) + "</title></head><body><h1>" +
+			html.EscapeString(e.code) + "</h1><p>" + html.EscapeString(e.message) + "</p></body></html>"), "text/html"
+	}
+}
+
+func quoted(text string) string { return string(appendString(nil, text, false)) }
 
 // body renders the error with its inner error, whose date has no zone, as in Graph's answers.
 func (e graphError) body(now time.Time, requestID, clientRequestID string) []byte {

@@ -60,6 +60,15 @@ func parseSkipToken(text string) (skipToken, bool) {
 	return t, folder
 }
 
+// relativeLink makes a link, whose root is cut off, relative to the request: to its host, or to the last segment of its path.
+func relativeLink(link string, d *dice) string {
+	if d.chance(0.5) {
+		return link
+	}
+	path, query, _ := strings.Cut(link, "?")
+	return path[strings.LastIndexByte(path, '/')+1:] + "?" + query
+}
+
 // nextLink writes the link to the next page in the form of the reference page: key in parentheses, another case, and the
 // signs of $skiptoken escaped in lower case.
 func (req *messagesRequest) nextLink(root, userID string, token skipToken) string {
@@ -75,6 +84,8 @@ func (req *messagesRequest) nextLink(root, userID string, token skipToken) strin
 	case req.filter == "":
 	case req.bareLink:
 		token.filter = req.filter
+	case req.spaceLink:
+		b.WriteString("$filter=" + strings.NewReplacer("%", "%25", "+", "%2B", "&", "%26", "#", "%23").Replace(req.filter) + "&")
 	default:
 		b.WriteString("$filter=" + url.QueryEscape(req.filter) + "&")
 	}

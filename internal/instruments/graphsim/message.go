@@ -34,11 +34,15 @@ type messageKind uint8
 const (
 	kindOrdinary messageKind = iota
 	kindSystem
-	// Bad items: what a client cannot use. Each lives in one mailbox and never changes.
+	// Bad items, which no client can use. Each is in one mailbox and never changes.
 	kindNoID
 	kindNoChat
 	kindBadCreated
 	kindBadModified
+	// Unparsable items: JSON that a strict parser refuses, and with it the whole page.
+	kindRawControl
+	kindTooDeep
+	kindNaN
 	kindEnd
 )
 
@@ -53,6 +57,12 @@ func (k messageKind) bad() string {
 		return "bad-createdDateTime"
 	case kindBadModified:
 		return "bad-lastModifiedDateTime"
+	case kindRawControl:
+		return "raw-control"
+	case kindTooDeep:
+		return "too-deep"
+	case kindNaN:
+		return "nan"
 	default:
 		return ""
 	}

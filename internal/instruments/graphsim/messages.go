@@ -36,10 +36,12 @@ func (s *Server) getAllMessages(x *exchange, key string) {
 	}
 	req.bareLink = x.dice.chance(quirks.BareLink)
 	req.skipLink = x.dice.chance(quirks.SkipLink)
+	req.spaceLink = x.dice.chance(quirks.SpaceLink)
 
 	ask := pageRequest{
 		query:  query{user: user, win: req.win, clauses: req.clauses, created: x.dice.chance(quirks.FilterCreated)},
 		offset: req.token.offset, pass: req.token.pass, limit: req.top, cut: x.fault.spoils(),
+		poison: s.poisonOf(x.state, user),
 	}
 	next := skipToken{offset: ask.offset}
 	switch {
@@ -50,6 +52,10 @@ func (s *Server) getAllMessages(x *exchange, key string) {
 		ask.limit = 1 + x.dice.below(req.top-1)
 	}
 	p := s.model.read(s.graphMillis(), ask)
+	if p.failed != nil {
+		x.fail(*p.failed)
+		return
+	}
 	next.offset += len(p.items)
 	if repeat := len(p.items) - 1; p.more && repeat > 0 && x.dice.chance(quirks.Duplicates) {
 		next.offset -= 1 + x.dice.below(min(repeat, 10))
@@ -62,8 +68,12 @@ func (s *Server) getAllMessages(x *exchange, key string) {
 	case s.loops(quirks, user, req.win):
 		link = req.nextLink(s.url, s.model.userIDs[user].String(), skipToken{offset: ask.offset})
 	}
-	if link != "" && x.dice.chance(quirks.ForeignLink) {
+	switch {
+	case link == "":
+	case x.dice.chance(quirks.ForeignLink):
 		link = foreignRoot + strings.TrimPrefix(link, s.url)
+	case x.dice.chance(quirks.RelativeLink):
+		link = relativeLink(strings.TrimPrefix(link, s.url), &x.dice)
 	}
 	s.stats.shown(len(p.items))
 	s.evaluated.Add(int64(len(p.items)))

@@ -24,7 +24,7 @@ type messagesRequest struct {
 	paged    bool // there was a $skiptoken or $skip
 	model    string
 
-	bareLink, skipLink bool // quirks of the link to come
+	bareLink, skipLink, spaceLink bool // quirks of the link to come
 }
 
 // tolerance is what the service takes beyond what is documented.

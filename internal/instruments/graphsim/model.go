@@ -176,9 +176,11 @@ func (m *model) create(at int64) {
 	kind := kindOrdinary
 	switch pick := m.traffic.unit(); {
 	case pick < m.cfg.Content.BadItems:
-		kind = kindNoID + messageKind(m.traffic.below(int(kindEnd-kindNoID)))
+		kind = kindNoID + messageKind(m.traffic.below(int(kindRawControl-kindNoID)))
 	case pick < m.cfg.Content.BadItems+m.cfg.Content.System:
 		kind = kindSystem
+	case pick < m.cfg.Content.BadItems+m.cfg.Content.System+m.cfg.Content.Unparsable:
+		kind = kindRawControl + messageKind(m.traffic.below(int(kindEnd-kindRawControl)))
 	}
 	m.add(i, kind, at, asConfigured)
 }

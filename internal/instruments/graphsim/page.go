@@ -9,12 +9,14 @@ type pageRequest struct {
 	pass   int // how many empty pages came before at this offset
 	limit  int
 	cut    bool // the response will be spoiled
+	poison *poisoned
 }
 
 // page is what the folder held at the time of the request.
 type page struct {
-	items []item
-	more  bool // the folder goes on after these items
+	items  []item
+	more   bool        // the folder goes on after these items
+	failed *graphError // the page touches poison: nothing is shown
 }
 
 // read computes a page and enters what it shows into the ledger, before anything is sent.
@@ -25,6 +27,9 @@ func (m *model) read(now int64, req pageRequest) page {
 	matching := m.matching(req.query)
 	start := min(req.offset, len(matching))
 	end := min(start+req.limit, len(matching))
+	if failed := m.fails(req, start, matching[start:end]); failed != nil {
+		return page{failed: failed}
+	}
 	p := page{items: make([]item, 0, end-start), more: end < len(matching)}
 	copies := m.mailboxes[req.user].copies
 	to, at := req.win.upperMillis(), m.cfg.Now().UnixNano()
@@ -61,6 +66,20 @@ func (m *model) read(now int64, req pageRequest) page {
 		}
 	}
 	return p
+}
+
+// fails returns the error of a page that touches poison. The caller holds mu.
+func (m *model) fails(req pageRequest, offset int, indexes []uint32) *graphError {
+	if req.poison == nil {
+		return nil
+	}
+	copies := m.mailboxes[req.user].copies
+	if len(copies) > 0 {
+		if failed := req.poison.window(req.win, copies[0].modified, m.now); failed != nil {
+			return failed
+		}
+	}
+	return req.poison.page(offset, copies, indexes)
 }
 
 // item returns a version with all that is needed to render it.

@@ -47,6 +47,8 @@ const (
 	purposeGroup
 	purposeLag
 	purposeAccount
+	purposeHang
+	purposePoison
 )
 
 // dice is a stream of numbers from a seed.

@@ -3,6 +3,7 @@ package graphsim
 import (
 	"encoding/base64"
 	"strconv"
+	"strings"
 )
 
 // Traits of a message that are drawn separately.
@@ -25,6 +26,9 @@ const (
 	traitOpen
 	traitAbsent
 )
+
+// tooDeep is how deep the arrays of a too deep item are nested. Common parsers give up at 64 to 10,000.
+const tooDeep = 12_000
 
 // renderer turns versions into JSON. It works from the seed alone: the same item always gives the same bytes.
 type renderer struct {
@@ -137,7 +141,11 @@ func (r renderer) appendItem(b []byte, it *item, knowing bool) []byte {
 	} else {
 		b = append(b, `null`...)
 	}
-	b = append(b, `,"summary":null`...)
+	if msg.kind == kindRawControl {
+		b = append(b, ",\"summary\":\"a control character: \x01\""...)
+	} else {
+		b = append(b, `,"summary":null`...)
+	}
 	if msg.kind != kindNoChat {
 		b = append(b, `,"chatId":"`...)
 		b = r.appendChatID(b, msg.chat, it.chat)
@@ -200,6 +208,14 @@ func (r renderer) appendItem(b []byte, it *item, knowing bool) []byte {
 	}
 	if r.has(it.index, traitUnknown, content.Unknown) {
 		b = r.appendUnknown(b, it.index)
+	}
+	switch msg.kind {
+	case kindNaN:
+		b = append(b, `,"score":NaN`...)
+	case kindTooDeep:
+		b = append(b, `,"nested":`...)
+		b = append(b, strings.Repeat("[", tooDeep)...)
+		b = append(b, strings.Repeat("]", tooDeep)...)
 	}
 	return append(b, '}')
 }

@@ -27,9 +27,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (s *Server) serveGraph(w http.ResponseWriter, r *http.Request, path string) {
 	buffer := buffers.Get().(*[]byte)
 	x := &exchange{
-		s: s, cfg: s.settings.Load(), w: w, r: r, at: s.cfg.Now(), dice: s.requestDice(), instance: instanceID(r.UserAgent()),
+		s: s, state: s.settings.Load(), w: w, r: r, at: s.cfg.Now(), dice: s.requestDice(), instance: instanceID(r.UserAgent()),
 		buffer: *buffer,
 	}
+	x.cfg = &x.state.cfg
 	defer func() {
 		*buffer = x.buffer
 		buffers.Put(buffer)
@@ -57,6 +58,9 @@ func (s *Server) serveGraph(w http.ResponseWriter, r *http.Request, path string)
 		x.fail(errMethod)
 		return
 	}
+	if !x.waitIfHanging() {
+		panic(http.ErrAbortHandler) // the client has gone; net/http catches this
+	}
 	answer()
 }
 
@@ -80,6 +84,7 @@ func (s *Server) route(x *exchange, path string) (answer func(), teams bool) {
 	const messages, cast = "getAllMessages", "microsoft.graph."
 	switch n := len(segments); {
 	case n == 4 && is(0, "users") && is(2, "chats") && is(3, messages, cast+messages, "allMessages"):
+		x.concerns(segments[1])
 		return func() { s.getAllMessages(x, segments[1]) }, true
 	case n == 3 && is(0, "me") && is(1, "chats") && is(2, messages, cast+messages):
 		return func() { x.fail(errDelegated) }, true

@@ -20,8 +20,8 @@ import (
 
 // Server is a running simulator. Its methods may be called from any goroutine.
 type Server struct {
-	cfg          Config                 // as it was at the start
-	settings     atomic.Pointer[Config] // what Adjust may have changed
+	cfg          Config // as it was at the start
+	settings     atomic.Pointer[state]
 	model        *model
 	renderer     renderer
 	items        *itemCache
@@ -94,7 +94,7 @@ func newServer(cfg Config) (*Server, error) {
 		clientID:     newGUID(cfg.Seed, purposeClient).String(),
 		clientSecret: "sim~" + newGUID(cfg.Seed, purposeSecret).String(),
 	}
-	s.settings.Store(&cfg)
+	s.settings.Store(&state{cfg: cfg})
 	return s, nil
 }
 
@@ -226,11 +226,11 @@ func (s *Server) QuietAt() time.Time {
 	defer m.mu.Unlock()
 	m.advance(s.graphMillis())
 	at, _ := m.quietAt()
-	return time.UnixMilli(at).Add(-s.cfg.DateSkew)
+	return time.UnixMilli(at).Add(-s.config().DateSkew)
 }
 
-// graphNow is the time by Graph's clock.
-func (s *Server) graphNow() time.Time { return s.cfg.Now().Add(s.cfg.DateSkew) }
+// graphNow returns the time by Graph's clock.
+func (s *Server) graphNow() time.Time { return s.cfg.Now().Add(s.config().DateSkew) }
 
 func (s *Server) graphMillis() int64 { return s.graphNow().UnixMilli() }
 

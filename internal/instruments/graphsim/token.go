@@ -105,7 +105,7 @@ func (s *Server) issue(token accessToken) (string, error) {
 
 // serveToken answers POST /{tenant}/oauth2/v2.0/token with the client credentials grant.
 func (s *Server) serveToken(w http.ResponseWriter, r *http.Request, tenant string) {
-	d, cfg := s.requestDice(), s.settings.Load()
+	d, cfg := s.requestDice(), s.config()
 	if d.chance(cfg.Faults.TokenThrottle) {
 		status, wait := http.StatusTooManyRequests, wholeSeconds(cfg.Faults.retryAfter(&d))
 		if d.chance(0.5) {

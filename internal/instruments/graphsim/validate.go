@@ -64,8 +64,11 @@ func (c Config) Validate() error {
 	if !(c.Limits.SustainedShare >= 0 && c.Limits.SustainedShare <= 1) {
 		complain("Limits.SustainedShare is %v, must be 0..1", c.Limits.SustainedShare)
 	}
-	if c.Faults.RetryAfter < 0 || c.Faults.SlowFor < 0 || c.Quirks.LoopFor < 0 || c.Quirks.LagFor < 0 || c.Access.TokenLifetime < 0 {
-		complain("RetryAfter, SlowFor, LoopFor, LagFor and TokenLifetime must not be negative")
+	if c.Faults.RetryAfter < 0 || c.Faults.SlowFor < 0 || c.Faults.HangFor < 0 || c.Quirks.LoopFor < 0 || c.Quirks.LagFor < 0 || c.Access.TokenLifetime < 0 {
+		complain("RetryAfter, SlowFor, HangFor, LoopFor, LagFor and TokenLifetime must not be negative")
+	}
+	if c.Mailboxes.PoisonFor < time.Millisecond || c.Mailboxes.PoisonOffset < 0 {
+		complain("PoisonFor must be at least 1ms, and PoisonOffset must not be negative")
 	}
 	if c.Access.EvaluationCapacity < 0 || c.CacheBytes < 0 {
 		complain("EvaluationCapacity and CacheBytes must not be negative")
