@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -33,8 +34,8 @@ func shellWithConnector(t *testing.T, ctx context.Context, dir, script string) *
 	return cmd
 }
 
-// TestReadme_TheCommandsWork runs the README's commands for the connector as they stand there, with the values of a
-// simulator and an embedded Kafka in the places of the examples.
+// TestReadme_TheCommandsWork runs the commands of the README and of docs/configuration.md unchanged, except
+// that the values of a simulator and an embedded Kafka replace the examples.
 func TestReadme_TheCommandsWork(t *testing.T) {
 	for _, tool := range []string{"bash", "jq"} {
 		if _, err := exec.LookPath(tool); err != nil {
@@ -43,9 +44,9 @@ func TestReadme_TheCommandsWork(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	blocks := document.RunBy(t, "README.md")
+	blocks := slices.Concat(document.RunBy(t, "README.md"), document.RunBy(t, "docs/configuration.md"))
 	if len(blocks) != 4 {
-		t.Fatalf("the README has %d blocks for this test, want: run, doctor, offsets, several tenants", len(blocks))
+		t.Fatalf("the pages have %d blocks for this test, want: run, doctor, offsets, several tenants", len(blocks))
 	}
 	dir := t.TempDir()
 	s := stage.Start(t, stage.Options{Graph: stage.Tenant(3, 4, 20, 5)})

@@ -129,28 +129,27 @@ func (p *parser) refuse(name, value, why string) {
 func (p *parser) parse() Config {
 	s := p.settings
 	c := Config{
-		Name:           s.ConnectorName,
-		Tenants:        p.tenants(),
-		unreadable:     p.unreadable,
-		Brokers:        p.brokers("KAFKA_BROKERS", s.KafkaBrokers),
-		ClientID:       p.required("KAFKA_CLIENT_ID", s.KafkaClientID),
-		Topic:          p.topic("KAFKA_TOPIC", s.KafkaTopic),
-		Partitions:     int32(p.number("KAFKA_TOPIC_PARTITIONS", s.KafkaTopicPartitions, 1, 10_000)),
-		Replication:    int16(p.number("KAFKA_TOPIC_REPLICATION", s.KafkaTopicReplication, -1, 100)),
-		TLS:            p.kafkaTLS(),
-		SASL:           p.sasl(),
-		SessionTimeout: p.duration("KAFKA_SESSION_TIMEOUT", s.KafkaSessionTimeout, 500*time.Millisecond, time.Hour),
-		TransactionTimeout: p.duration("KAFKA_TRANSACTION_TIMEOUT", s.KafkaTransactionTimeout,
-			time.Second, 15*time.Minute),
-		ExactlyOnce:     p.oneOf("DELIVERY", s.Delivery, "exactly-once", "idempotent") == "exactly-once",
-		IngestTimestamp: p.oneOf("RECORD_TIMESTAMP", s.RecordTimestamp, "event", "ingest") == "ingest",
-		CommitInterval:  p.duration("COMMIT_INTERVAL", s.CommitInterval, 10*time.Millisecond, 5*time.Minute),
-		CommitRecords:   int(p.number("COMMIT_RECORDS", s.CommitRecords, 1, 1_000_000)),
-		IndexHorizon:    p.duration("INDEX_HORIZON", s.IndexHorizon, time.Second, 10*365*24*time.Hour),
-		IndexMaxEntries: int(p.number("INDEX_MAX_ENTRIES", s.IndexMaxEntries, 1000, 1_000_000_000)),
-		RebuildTimeout:  p.duration("REBUILD_TIMEOUT", s.RebuildTimeout, time.Second, time.Hour),
-		LogText:         p.oneOf("LOG_FORMAT", s.LogFormat, "json", "text") == "text",
-		ShutdownTimeout: p.duration("SHUTDOWN_TIMEOUT", s.ShutdownTimeout, 100*time.Millisecond, 10*time.Minute),
+		Name:               s.ConnectorName,
+		Tenants:            p.tenants(),
+		unreadable:         p.unreadable,
+		Brokers:            p.brokers("KAFKA_BROKERS", s.KafkaBrokers),
+		ClientID:           p.required("KAFKA_CLIENT_ID", s.KafkaClientID),
+		Topic:              p.topic("KAFKA_TOPIC", s.KafkaTopic),
+		Partitions:         int32(p.number("KAFKA_TOPIC_PARTITIONS", s.KafkaTopicPartitions)),
+		Replication:        int16(p.number("KAFKA_TOPIC_REPLICATION", s.KafkaTopicReplication)),
+		TLS:                p.kafkaTLS(),
+		SASL:               p.sasl(),
+		SessionTimeout:     p.duration("KAFKA_SESSION_TIMEOUT", s.KafkaSessionTimeout),
+		TransactionTimeout: p.duration("KAFKA_TRANSACTION_TIMEOUT", s.KafkaTransactionTimeout),
+		ExactlyOnce:        p.oneOf("DELIVERY", s.Delivery) == "exactly-once",
+		IngestTimestamp:    p.oneOf("RECORD_TIMESTAMP", s.RecordTimestamp) == "ingest",
+		CommitInterval:     p.duration("COMMIT_INTERVAL", s.CommitInterval),
+		CommitRecords:      int(p.number("COMMIT_RECORDS", s.CommitRecords)),
+		IndexHorizon:       p.duration("INDEX_HORIZON", s.IndexHorizon),
+		IndexMaxEntries:    int(p.number("INDEX_MAX_ENTRIES", s.IndexMaxEntries)),
+		RebuildTimeout:     p.duration("REBUILD_TIMEOUT", s.RebuildTimeout),
+		LogText:            p.oneOf("LOG_FORMAT", s.LogFormat) == "text",
+		ShutdownTimeout:    p.duration("SHUTDOWN_TIMEOUT", s.ShutdownTimeout),
 	}
 	if !namePattern.MatchString(c.Name) {
 		p.refuse("CONNECTOR_NAME", c.Name, "must be 1 to 100 letters, digits, dots, dashes or underscores")
@@ -163,15 +162,15 @@ func (p *parser) parse() Config {
 		p.refuse("KAFKA_OFFSETS_TOPIC", c.OffsetsTopic, "must differ from KAFKA_TOPIC and its .dlq: one is compacted, the others must not be")
 	}
 	if s.KafkaTopicRetention != "" {
-		c.Retention = p.duration("KAFKA_TOPIC_RETENTION", s.KafkaTopicRetention, time.Second, 100*365*24*time.Hour)
+		c.Retention = p.duration("KAFKA_TOPIC_RETENTION", s.KafkaTopicRetention)
 	}
 	if c.TransactionTimeout <= c.CommitInterval && c.TransactionTimeout > 0 {
 		p.refuse("KAFKA_TRANSACTION_TIMEOUT", s.KafkaTransactionTimeout,
-			"must be longer than COMMIT_INTERVAL ("+c.CommitInterval.String()+"), or the broker gives up transactions that are merely waiting")
+			"must be longer than COMMIT_INTERVAL ("+c.CommitInterval.String()+"), or the broker aborts transactions that are merely waiting")
 	}
 	c.Registry = p.registry()
 	c.AdminAddress = p.adminAddress(s.AdminAddress)
-	c.AdminPprof = p.oneOf("ADMIN_PPROF", s.AdminPprof, "true", "false") == "true"
+	c.AdminPprof = p.oneOf("ADMIN_PPROF", s.AdminPprof) == "true"
 	if err := c.LogLevel.UnmarshalText([]byte(s.LogLevel)); err != nil {
 		p.refuse("LOG_LEVEL", s.LogLevel, "must be debug, info, warn or error")
 	}
@@ -196,27 +195,26 @@ func split(value string) []string {
 	return items
 }
 
-func (p *parser) oneOf(name, value string, allowed ...string) string {
-	for _, a := range allowed {
-		if strings.EqualFold(value, a) {
-			return a
+// oneOf reads a choice: one of the values in the variable's range, in any case. A variable without a
+// default may be empty.
+func (p *parser) oneOf(name, value string) string {
+	s := named(name)
+	if value == "" && s.Default == "" {
+		return ""
+	}
+	choices := strings.Split(s.Range, ", ")
+	for _, choice := range choices {
+		if strings.EqualFold(value, choice) {
+			return choice
 		}
 	}
-	p.refuse(name, value, "must be "+strings.Join(nonEmpty(allowed), " or "))
+	p.refuse(name, value, "must be "+strings.Join(choices, " or "))
 	return ""
 }
 
-func nonEmpty(values []string) []string {
-	var kept []string
-	for _, v := range values {
-		if v != "" {
-			kept = append(kept, v)
-		}
-	}
-	return kept
-}
-
-func (p *parser) number(name, value string, least, most int64) int64 {
+// number reads an integer within the variable's range. It returns the least one for an invalid value.
+func (p *parser) number(name, value string) int64 {
+	least, most := bounds(name, func(text string) (int64, error) { return strconv.ParseInt(text, 10, 64) })
 	n, err := strconv.ParseInt(value, 10, 64)
 	if err != nil || n < least || n > most {
 		p.refuse(name, value, fmt.Sprintf("must be a whole number from %d to %d", least, most))
@@ -225,17 +223,30 @@ func (p *parser) number(name, value string, least, most int64) int64 {
 	return n
 }
 
-func (p *parser) duration(name, value string, least, most time.Duration) time.Duration {
+// duration reads a duration within the variable's range. It returns 0 for an invalid value.
+func (p *parser) duration(name, value string) time.Duration {
+	least, most := bounds(name, ParseDuration)
 	d, err := ParseDuration(value)
 	if err != nil {
-		p.refuse(name, value, "is no duration: a number and ms, s, m, h or d")
+		p.refuse(name, value, "is not a duration: a number and ms, s, m, h or d")
 		return 0
 	}
 	if d < least || d > most {
-		p.refuse(name, value, fmt.Sprintf("must be from %v to %v", least, most))
+		p.refuse(name, value, "must be from "+named(name).Range)
 		return 0
 	}
 	return d
+}
+
+// bounds returns the ends of a variable's range. It panics if the range is not "… to …".
+func bounds[T any](name string, parse func(string) (T, error)) (least, most T) {
+	from, to, _ := strings.Cut(named(name).Range, " to ")
+	least, err1 := parse(from)
+	most, err2 := parse(to)
+	if err := errors.Join(err1, err2); err != nil {
+		panic("config: range of " + name + ": " + err.Error())
+	}
+	return least, most
 }
 
 // ParseDuration reads what time.ParseDuration reads, and whole days, as in 21d.
@@ -243,7 +254,7 @@ func ParseDuration(value string) (time.Duration, error) {
 	if days, ok := strings.CutSuffix(value, "d"); ok {
 		n, err := strconv.ParseUint(days, 10, 16)
 		if err != nil {
-			return 0, fmt.Errorf("%q is no number of days", value)
+			return 0, fmt.Errorf("%q is not a number of days", value)
 		}
 		return time.Duration(n) * 24 * time.Hour, nil
 	}
@@ -257,7 +268,7 @@ var (
 
 func (p *parser) topic(name, value string) string {
 	if !topicPattern.MatchString(value) || value == "." || value == ".." {
-		p.refuse(name, value, "is no topic name: 1 to 240 letters, digits, dots, dashes or underscores")
+		p.refuse(name, value, "is not a topic name: 1 to 240 letters, digits, dots, dashes or underscores")
 	}
 	return value
 }
@@ -279,13 +290,13 @@ func (p *parser) brokers(name, value string) []string {
 func (p *parser) url(name, value string) *url.URL {
 	u, err := url.Parse(value)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		p.refuse(name, "", "is no http or https URL") // the value may hold a password
+		p.refuse(name, "", "is not an http or https URL") // the value may hold a password
 		return nil
 	}
 	return u
 }
 
-// loopback tells whether a URL leads to this machine.
+// loopback reports whether a URL leads to this machine.
 func loopback(u *url.URL) bool {
 	if ip := net.ParseIP(u.Hostname()); ip != nil {
 		return ip.IsLoopback()
@@ -301,9 +312,9 @@ func (p *parser) root(name, value string, plainOnLoopback bool) *url.URL {
 	}
 	switch {
 	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
-		p.refuse(name, "", "must hold no user, query or fragment")
+		p.refuse(name, "", "must not contain a user, a query or a fragment")
 	case u.Scheme == "http" && !(plainOnLoopback && loopback(u)):
-		p.refuse(name, value, "must be https: it is sent a secret")
+		p.refuse(name, value, "must be https because it receives a secret")
 	case strings.TrimSuffix(u.Path, "/") != "":
 		p.refuse(name, value, "must be a root, without version or path")
 	}

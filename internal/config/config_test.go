@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -130,20 +129,6 @@ func TestSecret_CannotBePrinted(t *testing.T) {
 	slog.New(slog.NewJSONHandler(&b, nil)).Info("x", "secret", c.Tenants[0].Identity.Secret, "config", fmt.Sprintf("%+v %#v %v %s", c, c, c.Tenants[0].Identity.Secret, c.Tenants[0].Identity.Secret))
 	if strings.Contains(b.String(), "hush-hush") || !strings.Contains(b.String(), redacted) {
 		t.Errorf("printed: %s", b.String())
-	}
-}
-
-func TestREADME_TableIsCurrent(t *testing.T) {
-	page, err := os.ReadFile("../../README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	updated, err := InsertTable(string(page))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if updated != string(page) {
-		t.Error("the table in README.md is not current: run go generate ./internal/config")
 	}
 }
 

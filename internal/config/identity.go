@@ -28,8 +28,7 @@ type Identity struct {
 func (p *parser) identity() Identity {
 	s := p.settings
 	id := Identity{ClientID: s.AzureClientID}
-	kind := p.oneOf("GRAPH_AUTH", s.GraphAuth, "auto", string(source.AuthSecret), string(source.AuthCertificate),
-		string(source.AuthWorkloadIdentity), string(source.AuthManagedIdentity))
+	kind := p.oneOf("GRAPH_AUTH", s.GraphAuth)
 	if kind == "auto" {
 		kind = string(p.kindOfWhatIsSet())
 	}

@@ -33,7 +33,7 @@ func LoadRegistry() (registry Registry, topic string, err error) {
 func (p *parser) registry() Registry {
 	s := p.settings
 	r := Registry{
-		Lookup:   p.oneOf("SCHEMA_REGISTRY_MODE", s.SchemaRegistryMode, "register", "lookup") == "lookup",
+		Lookup:   p.oneOf("SCHEMA_REGISTRY_MODE", s.SchemaRegistryMode) == "lookup",
 		Username: s.SchemaRegistryUsername,
 		Password: p.optional("SCHEMA_REGISTRY_PASSWORD", s.SchemaRegistryPassword),
 		Token:    p.optional("SCHEMA_REGISTRY_TOKEN", s.SchemaRegistryToken),
@@ -46,10 +46,10 @@ func (p *parser) registry() Registry {
 		case u == nil:
 			return r // once is enough
 		case u.User != nil:
-			p.refuse("SCHEMA_REGISTRY_URL", "", "holds a user, which would stand in logs; set SCHEMA_REGISTRY_USERNAME and SCHEMA_REGISTRY_PASSWORD instead")
+			p.refuse("SCHEMA_REGISTRY_URL", "", "contains a user, which would appear in logs; set SCHEMA_REGISTRY_USERNAME and SCHEMA_REGISTRY_PASSWORD instead")
 			return r
 		case u.RawQuery != "" || u.Fragment != "":
-			p.refuse("SCHEMA_REGISTRY_URL", "", "must hold no query or fragment")
+			p.refuse("SCHEMA_REGISTRY_URL", "", "must not contain a query or a fragment")
 			return r
 		}
 		encrypted = encrypted || u.Scheme == "https"

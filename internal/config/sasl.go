@@ -33,7 +33,7 @@ const oauthBearer = "OAUTHBEARER"
 
 func (p *parser) sasl() SASL {
 	s := p.settings
-	c := SASL{Mechanism: p.oneOf("KAFKA_SASL_MECHANISM", s.KafkaSASLMechanism, "", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", oauthBearer)}
+	c := SASL{Mechanism: p.oneOf("KAFKA_SASL_MECHANISM", s.KafkaSASLMechanism)}
 	if c.Mechanism == oauthBearer {
 		c.OAuth = p.oauth()
 	} else {
@@ -89,9 +89,9 @@ func (p *parser) tokenURL(name, value string) *url.URL {
 	switch {
 	case u == nil:
 	case u.User != nil || u.Fragment != "":
-		p.refuse(name, "", "must hold no user and no fragment")
+		p.refuse(name, "", "must not contain a user or a fragment")
 	case u.Scheme == "http" && !loopback(u):
-		p.refuse(name, "", "must be https: it is sent a secret") // the query may hold another
+		p.refuse(name, "", "must be https because it receives a secret") // the query may hold another
 	}
 	return u
 }
@@ -110,7 +110,7 @@ func (p *parser) extensions(name, value string) map[string]string {
 		case !extensionName.MatchString(key) || !extensionValue.MatchString(of):
 			p.refuse(name, value, fmt.Sprintf("has %q: an extension is letters, =, and a value without blanks", item))
 		case key == "auth": // is where the token stands
-			p.refuse(name, value, "must not name auth, which stands for the token")
+			p.refuse(name, value, "must not name auth, which is reserved for the token")
 		}
 		extensions[key] = of
 	}

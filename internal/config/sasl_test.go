@@ -40,9 +40,9 @@ func TestSASL_OAuthIsRefusedByName(t *testing.T) {
 		variable, says string
 	}{
 		"no endpoint":   {func(s *Settings) { s.KafkaSASLOAuthTokenURL = "" }, "KAFKA_SASL_OAUTH_TOKEN_URL", "is not set"},
-		"no URL":        {func(s *Settings) { s.KafkaSASLOAuthTokenURL = "idp/token" }, "KAFKA_SASL_OAUTH_TOKEN_URL", "is no http or https URL"},
+		"no URL":        {func(s *Settings) { s.KafkaSASLOAuthTokenURL = "idp/token" }, "KAFKA_SASL_OAUTH_TOKEN_URL", "is not an http or https URL"},
 		"not encrypted": {func(s *Settings) { s.KafkaSASLOAuthTokenURL = "http://idp.example.com/token" }, "KAFKA_SASL_OAUTH_TOKEN_URL", "must be https"},
-		"with a user":   {func(s *Settings) { s.KafkaSASLOAuthTokenURL = "https://a:b@idp.example.com" }, "KAFKA_SASL_OAUTH_TOKEN_URL", "no user"},
+		"with a user":   {func(s *Settings) { s.KafkaSASLOAuthTokenURL = "https://a:b@idp.example.com" }, "KAFKA_SASL_OAUTH_TOKEN_URL", "a user"},
 		"no client":     {func(s *Settings) { s.KafkaSASLOAuthClientID = "" }, "KAFKA_SASL_OAUTH_CLIENT_ID", "is not set"},
 		"no secret":     {func(s *Settings) { s.KafkaSASLOAuthClientSecret = "" }, "KAFKA_SASL_OAUTH_CLIENT_SECRET", "is not set"},
 		"no extension":  {func(s *Settings) { s.KafkaSASLOAuthExtensions = "a=b,logical_cluster=lkc" }, "KAFKA_SASL_OAUTH_EXTENSIONS", `has "logical_cluster=lkc"`},

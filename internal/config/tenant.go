@@ -175,23 +175,23 @@ func (p *parser) tenant() Tenant {
 		Identity:     p.identity(),
 		GraphRoots:   p.roots("GRAPH_CA_FILE", s.GraphCAFile),
 		GraphFilter:  p.filter("GRAPH_FILTER", s.GraphFilter),
-		GraphModel:   p.oneOf("GRAPH_MODEL", s.GraphModel, "", "A", "B"),
+		GraphModel:   p.oneOf("GRAPH_MODEL", s.GraphModel),
 		Users:        p.users(),
 		Start:        p.start("SOURCE_START", s.SourceStart),
-		PollInterval: p.duration("SOURCE_POLL_INTERVAL", s.SourcePollInterval, 100*time.Millisecond, 30*24*time.Hour),
-		PageSize:     int(p.number("SOURCE_PAGE_SIZE", s.SourcePageSize, 1, 999)),
-		Rate:         float64(p.number("SOURCE_RATE", s.SourceRate, 1, 1000)),
-		InFlight:     int(p.number("SOURCE_IN_FLIGHT", s.SourceInFlight, 1, 1000)),
-		DropBody:     p.oneOf("TRANSFORM_BODY", s.TransformBody, "keep", "drop") == "drop",
+		PollInterval: p.duration("SOURCE_POLL_INTERVAL", s.SourcePollInterval),
+		PageSize:     int(p.number("SOURCE_PAGE_SIZE", s.SourcePageSize)),
+		Rate:         float64(p.number("SOURCE_RATE", s.SourceRate)),
+		InFlight:     int(p.number("SOURCE_IN_FLIGHT", s.SourceInFlight)),
+		DropBody:     p.oneOf("TRANSFORM_BODY", s.TransformBody) == "drop",
 		ExcludeChats: split(s.TransformExcludeChats),
 	}
 	if t.ID != "" && !guidPattern.MatchString(t.ID) {
 		// A domain name would sign in as well, but the id stands in keys, and one tenant has many names.
-		p.refuse("AZURE_TENANT_ID", s.AzureTenantID, "is no GUID; a domain name will not do, because the tenant id stands in every key")
+		p.refuse("AZURE_TENANT_ID", s.AzureTenantID, "is not a GUID (domain names are not accepted because the tenant ID is part of every key)")
 	}
 	t.Graph, t.Identity.Authority, t.Identity.Scope = p.cloud()
 	for _, text := range split(s.SourceLookbacks) {
-		t.Lookbacks = append(t.Lookbacks, p.duration("SOURCE_LOOKBACKS", text, time.Second, 365*24*time.Hour))
+		t.Lookbacks = append(t.Lookbacks, p.duration("SOURCE_LOOKBACKS", text))
 	}
 	t.Settle = p.settle(t.Lookbacks)
 	return t
@@ -211,7 +211,7 @@ func (p *parser) settle(lookbacks []time.Duration) time.Duration {
 	if text == "" {
 		return min(defaultSettle, most)
 	}
-	settle := p.duration("SOURCE_SETTLE", text, 0, time.Hour)
+	settle := p.duration("SOURCE_SETTLE", text)
 	if settle > most && most > 0 {
 		p.refuse("SOURCE_SETTLE", text, "must be at most half of the shortest rung of SOURCE_LOOKBACKS, "+most.String())
 	}
@@ -224,13 +224,13 @@ func (p *parser) start(name, value string) Start {
 	}
 	if t, err := time.Parse(time.RFC3339, value); err == nil {
 		if t.Year() < 1970 || t.After(time.Now()) {
-			p.refuse(name, value, "must not lie in the future or before 1970")
+			p.refuse(name, value, "must not be in the future or before 1970")
 		}
 		return Start{At: t}
 	}
 	back, err := ParseDuration(value)
 	if err != nil || back < 0 {
-		p.refuse(name, value, "is no time (RFC 3339), no duration back, and not now")
+		p.refuse(name, value, "is not a time (RFC 3339), a duration back, or now")
 	}
 	return Start{Back: back}
 }
@@ -248,7 +248,7 @@ func (p *parser) filter(name, value string) string {
 	}
 	for clause := range strings.SplitSeq(value, " or ") {
 		if !clausePattern.MatchString(strings.TrimSpace(clause)) {
-			p.refuse(name, value, fmt.Sprintf("has the clause %q, which is none that getAllMessages allows; clauses are joined by or alone, and the window is added by the connector", strings.TrimSpace(clause)))
+			p.refuse(name, value, fmt.Sprintf("has the clause %q, which getAllMessages does not allow; join clauses by or alone; the connector adds the window", strings.TrimSpace(clause)))
 		}
 	}
 	return value

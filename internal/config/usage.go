@@ -6,12 +6,17 @@ import (
 	"text/tabwriter"
 )
 
-// Usage lists every variable with its default and meaning, for --help.
+// Usage lists every variable by group, with its default and meaning, for --help.
 func Usage() string {
 	var b strings.Builder
-	b.WriteString("Environment variables:\n")
+	b.WriteString("Environment variables (docs/configuration.md says more):\n")
 	t := tabwriter.NewWriter(&b, 0, 4, 2, ' ', 0)
+	group := ""
 	for _, s := range All() {
+		if s.Group != group {
+			group = s.Group
+			fmt.Fprintf(t, "\n%s:\n", group)
+		}
 		def := s.Default
 		if def == "" {
 			def = "-"
@@ -20,6 +25,6 @@ func Usage() string {
 	}
 	_ = t.Flush()
 	b.WriteString("\nWith GRAPH_TENANTS=contoso,fabrikam each tenant has its own variables, such as CONTOSO_AZURE_TENANT_ID.\n" +
-		"In that case credentials and users are never read from unprefixed variables.\n")
+		"Credentials and users are then never read from unprefixed variables.\n")
 	return b.String()
 }

@@ -30,8 +30,8 @@ func (p *parser) users() Users {
 		File:      s.SourceUsersFile,
 		Groups:    split(s.SourceGroups),
 		Exclude:   split(s.SourceExcludeUsers),
-		Refresh:   p.duration("SOURCE_USERS_REFRESH", s.SourceUsersRefresh, time.Second, 24*time.Hour),
-		Retention: p.duration("SOURCE_USERS_RETENTION", s.SourceUsersRetention, 3*24*time.Hour, 10*365*24*time.Hour),
+		Refresh:   p.duration("SOURCE_USERS_REFRESH", s.SourceUsersRefresh),
+		Retention: p.duration("SOURCE_USERS_RETENTION", s.SourceUsersRetention),
 	}
 	if slices.Contains(u.Listed, everyone) {
 		if len(u.Listed) > 1 {
@@ -46,11 +46,11 @@ func (p *parser) users() Users {
 	}
 	for _, group := range u.Groups {
 		if !guidPattern.MatchString(group) {
-			p.refuse("SOURCE_GROUPS", group, "is no group id, which is a GUID")
+			p.refuse("SOURCE_GROUPS", group, "is not a group ID (a GUID)")
 		}
 	}
 	if len(u.Listed) == 0 && !u.Everyone && u.File == "" && len(u.Groups) == 0 {
-		p.refuse("SOURCE_USERS", "", "is not set, and neither are SOURCE_USERS_FILE and SOURCE_GROUPS: nobody would be polled. To poll everyone say so: SOURCE_USERS=all")
+		p.refuse("SOURCE_USERS", "", "is not set, and neither are SOURCE_USERS_FILE and SOURCE_GROUPS: nobody would be polled. To poll everyone, set SOURCE_USERS=all")
 	}
 	return u
 }
