@@ -355,7 +355,7 @@ func TestRegister_ARegistryThatIsDownMayComeBack(t *testing.T) {
 	cancel()
 	_, err = newRegistry(t, RegistryConfig{URLs: []string{fake.URL()}}).Register(ctx, subject)
 	if !errors.Is(err, context.Canceled) {
-		t.Errorf("cancelled: %v", err)
+		t.Errorf("canceled: %v", err)
 	}
 }
 

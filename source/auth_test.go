@@ -311,7 +311,7 @@ func TestTokens_AHangingLoginServiceIsGivenUp(t *testing.T) {
 }
 
 // One whose context ends says nothing of the login service: the next one asks at once.
-func TestTokens_ACancelledCallerLeavesTheOthersTheirToken(t *testing.T) {
+func TestTokens_ACanceledCallerLeavesTheOthersTheirToken(t *testing.T) {
 	l := &login{answer: func(int, url.Values) loginAnswer { return loginAnswer{after: 5 * time.Second} }}
 	inBubble(t, l, nil, func(t *testing.T, tokens *Tokens) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)

@@ -43,7 +43,7 @@ func TestGate_ThoseWhoWaitedDoNotAllStartAtOnce(t *testing.T) {
 }
 
 // TestClient_ARequestThatWaitedForItsConnectionLooksOnceMore: the wait is told to the tenant while a request that
-// was let through is still dialling.
+// was let through is still dialing.
 func TestClient_ARequestThatWaitedForItsConnectionLooksOnceMore(t *testing.T) {
 	var arrived time.Time
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

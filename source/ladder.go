@@ -16,7 +16,7 @@ import (
 // A rung of length L re-reads, at least every L (or every poll, if polls are further apart), everything
 // back to L before its last mark, and so catches every version that becomes visible at most L after its
 // modification. Graph's export interfaces are documented to lag by up to 24 h, give results in no order,
-// and page by offsets into a live folder, where an item that changes can shift its neighbours past the
+// and page by offsets into a live folder, where an item that changes can shift its neighbors past the
 // reader: one reading of a window is never enough. Therefore the longest rung is twice the longest
 // lateness. What it does not reach, as history or after an outage, is read twice at once (see Slice).
 type Ladder struct {

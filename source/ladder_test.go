@@ -178,7 +178,7 @@ func TestLadder_MarkAheadOfGraphIsSetBack(t *testing.T) {
 
 // A year of polling in virtual time. Every version that becomes visible at most 24 h after its
 // modification must be read at least twice, so that one reading in which the live folder hid it (an edit
-// of a neighbour between two pages) loses nothing; and the first time no later than the ladder says.
+// of a neighbor between two pages) loses nothing; and the first time no later than the ladder says.
 func TestLadder_AYearLosesNothing(t *testing.T) {
 	if testing.Short() {
 		t.Skip("a simulated year")

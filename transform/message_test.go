@@ -13,9 +13,9 @@ import (
 // TestMessage_PutsWhatNoFieldHoldsToUnmapped says what goes there, and under which pointer.
 func TestMessage_PutsWhatNoFieldHoldsToUnmapped(t *testing.T) {
 	for _, test := range []struct {
-		behaviour string
-		item      string
-		want      map[string]string
+		behavior string
+		item     string
+		want     map[string]string
 	}{
 		{"known values do not", `{"id":"1","body":{"content":"x"},"mentions":[{"id":1}],"reactions":[]}`, nil},
 		{"null and absent are the same", `{"id":null,"unknown":null,"mentions":null,"from":{"user":null,"x":null}}`, nil},
@@ -47,7 +47,7 @@ func TestMessage_PutsWhatNoFieldHoldsToUnmapped(t *testing.T) {
 	} {
 		m, _, err := Message([]byte(test.item), Policy{})
 		if err != nil || !maps.Equal(m.Unmapped, test.want) {
-			t.Errorf("%s: want %q, got %q, %v", test.behaviour, test.want, m.Unmapped, err)
+			t.Errorf("%s: want %q, got %q, %v", test.behavior, test.want, m.Unmapped, err)
 		}
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// wellFormed is the library's judgement of an item: JSON, one object, no name twice, all UTF-8.
+// wellFormed is the library's judgment of an item: JSON, one object, no name twice, all UTF-8.
 func wellFormed(item []byte) bool {
 	value := jsontext.Value(item)
 	return value.IsValid(jsontext.AllowInvalidUTF8(true)) && value.Kind() == '{' && utf8.Valid(item)

@@ -32,7 +32,7 @@ func TestSimulate_HelpDocumentsIt(t *testing.T) {
 		}
 	}
 	lines := strings.Split(help, "\n")
-	for _, b := range graphsim.Behaviours() {
+	for _, b := range graphsim.Behaviors() {
 		if !slices.ContainsFunc(lines, func(line string) bool {
 			words := strings.Fields(line)
 			return len(words) > 2 && strings.TrimSuffix(words[0], "*") == b.Name && words[1] == fmt.Sprint(b.Default) && strings.HasSuffix(line, b.Summary)
@@ -61,7 +61,7 @@ func TestSimulate_BadOptionsAreUsageErrors(t *testing.T) {
 }
 
 // TestSimulate_TheDocumentedCommandsWork runs the shell commands of docs/simulator.md, which know the simulator by curl
-// and jq alone, and looks at the judgement they come to.
+// and jq alone, and looks at the judgment they come to.
 func TestSimulate_TheDocumentedCommandsWork(t *testing.T) {
 	for _, tool := range []string{"bash", "curl", "jq", "comm"} {
 		if _, err := exec.LookPath(tool); err != nil {
@@ -102,7 +102,7 @@ wait $!
 	}
 	// The page that was only printed shows two versions, which a change may have replaced since.
 	if count["shown"] < 400 || count["lost"] > 2 || count["invented"] != 0 || count["missed"] != 0 {
-		t.Errorf("judgement %v\n%s\n%s", count, complaints.String(), out)
+		t.Errorf("judgment %v\n%s\n%s", count, complaints.String(), out)
 	}
 	if !strings.Contains(string(out), `"429":1`) || !strings.Contains(string(out), `"by-hand":`) {
 		t.Errorf("the faults and the process are not counted:\n%s", out)

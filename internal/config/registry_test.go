@@ -24,8 +24,8 @@ func TestParse_Registry(t *testing.T) {
 
 func TestParse_RefusesRegistrySettingsByName(t *testing.T) {
 	for _, test := range []struct {
-		behaviour, name string
-		change          func(*Settings)
+		behavior, name string
+		change         func(*Settings)
 	}{
 		{"no scheme", "SCHEMA_REGISTRY_URL", func(s *Settings) { s.SchemaRegistryURL = "http://a,registry:8081" }},
 		{"a password in the address", "SCHEMA_REGISTRY_URL", func(s *Settings) { s.SchemaRegistryURL = "https://u:hush-hush@a" }},
@@ -48,7 +48,7 @@ func TestParse_RefusesRegistrySettingsByName(t *testing.T) {
 		test.change(&s)
 		_, err := Parse(s)
 		if !errors.Is(err, ErrInvalid) || !strings.Contains(err.Error(), test.name) || strings.Contains(err.Error(), "hush-hush") {
-			t.Errorf("%s: %v", test.behaviour, err)
+			t.Errorf("%s: %v", test.behavior, err)
 		}
 	}
 }

@@ -27,8 +27,8 @@ func TestProgress_SaysHowFarItHasCome(t *testing.T) {
 	if want := "7 users (1 suspended) · 50 msg/s · furthest behind 2d2h · history of 3 users, about 1h30m left · Graph asks to wait 7s"; line != want {
 		t.Errorf("got  %s\nwant %s", line, want)
 	}
-	state.Source = source.Status{Stopped: errors.New("no licence")}
-	if line = p.line(now, state); line != "0 users · 0 msg/s · stopped: no licence" {
+	state.Source = source.Status{Stopped: errors.New("no license")}
+	if line = p.line(now, state); line != "0 users · 0 msg/s · stopped: no license" {
 		t.Error(line)
 	}
 	state.Phase = worker.Idle

@@ -36,7 +36,7 @@ Behaviors, each with its default rate (0 to 1), set with --set name=rate. All ex
 be changed while the simulator runs, with POST /_sim/settings:
 `)
 	t := tabwriter.NewWriter(&b, 0, 4, 2, ' ', 0)
-	for _, behavior := range graphsim.Behaviours() {
+	for _, behavior := range graphsim.Behaviors() {
 		mark := ""
 		if behavior.Fixed {
 			mark = "*"

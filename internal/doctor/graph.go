@@ -141,7 +141,7 @@ func (g *graph) clock(context.Context) Finding {
 	if ahead < 0 {
 		seen = fmt.Sprintf("this machine's clock is %v behind Graph's", -ahead.Round(time.Second))
 	}
-	const remedy = "synchronise the machine's clock (NTP, chrony); windows end by the slower clock, so messages come later by as much"
+	const remedy = "synchronize the machine's clock (NTP, chrony); windows end by the slower clock, so messages come later by as much"
 	switch off := ahead.Abs(); {
 	case off > skewFail:
 		return fail(seen, remedy)

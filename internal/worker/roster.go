@@ -124,13 +124,13 @@ func (s *session) discover(ctx context.Context) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.roster.enrol(found, began)
+	s.roster.enroll(found, began)
 	return nil
 }
 
-// enrol takes the outcome of a discovery that began at now: new users are polled, missing users drain,
+// enroll takes the outcome of a discovery that began at now: new users are polled, missing users drain,
 // excluded users are left alone at once.
-func (r *roster) enrol(found source.Found, now time.Time) {
+func (r *roster) enroll(found source.Found, now time.Time) {
 	previous := int64(0) // when the newest discovery before this one began
 	for _, p := range r.positions {
 		previous = max(previous, p.Listed)

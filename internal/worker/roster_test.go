@@ -55,18 +55,18 @@ var noon = time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
 
 func TestRoster_ANewUserStartsWhereThePreviousDiscoveryDidNotListIt(t *testing.T) {
 	r := testRoster(t)
-	r.enrol(found("a"), noon)
+	r.enroll(found("a"), noon)
 	if want := noon.Add(-24 * time.Hour).UnixMilli(); r.positions["a"].Start != want {
 		t.Errorf("the first user starts at %d, want SOURCE_START, %d", r.positions["a"].Start, want)
 	}
 	// An hour later SOURCE_START, a day back, is the earlier.
 	later := noon.Add(time.Hour)
-	r.enrol(found("a", "b"), later)
+	r.enroll(found("a", "b"), later)
 	if want := later.Add(-24 * time.Hour).UnixMilli(); r.positions["b"].Start != want {
 		t.Errorf("b starts at %d, want %d", r.positions["b"].Start, want)
 	}
 	// After three days without a discovery the previous discovery is.
-	r.enrol(found("a", "b", "c"), later.Add(72*time.Hour))
+	r.enroll(found("a", "b", "c"), later.Add(72*time.Hour))
 	if r.positions["c"].Start != later.UnixMilli() {
 		t.Errorf("c starts at %d, want the previous discovery, %d", r.positions["c"].Start, later.UnixMilli())
 	}
@@ -79,26 +79,26 @@ func TestRoster_ANewUserStartsWhereThePreviousDiscoveryDidNotListIt(t *testing.T
 
 func TestRoster_ARemovedUserDrainsRestsAndIsForgotten(t *testing.T) {
 	r := testRoster(t)
-	r.enrol(found("a", "b", "c"), noon)
-	r.enrol(found("a", "b"), noon.Add(time.Hour))
+	r.enroll(found("a", "b", "c"), noon)
+	r.enroll(found("a", "b"), noon.Add(time.Hour))
 	removed := noon.Add(time.Hour)
 	if r.positions["c"].Removed != removed.UnixMilli() || r.transaction.dirty["c"].Removed == 0 {
 		t.Fatalf("c is not noted as removed: %+v", r.positions["c"])
 	}
 	r.read("c", removed.Add(47*time.Hour))
-	r.enrol(found("a", "b"), noon.Add(48*time.Hour))
+	r.enroll(found("a", "b"), noon.Add(48*time.Hour))
 	if !slices.Equal(r.names(), []string{"a", "b", "c"}) {
 		t.Errorf("while it drains, c is not polled: %v", r.names())
 	}
 	r.read("c", removed.Add(48*time.Hour))
-	r.enrol(found("a", "b"), noon.Add(49*time.Hour))
+	r.enroll(found("a", "b"), noon.Add(49*time.Hour))
 	if !slices.Equal(r.names(), []string{"a", "b"}) {
 		t.Errorf("drained, c is still polled: %v", r.names())
 	}
 	if _, kept := r.positions["c"]; !kept {
 		t.Error("the position of c is not kept")
 	}
-	r.enrol(found("a", "b"), removed.Add(31*24*time.Hour))
+	r.enroll(found("a", "b"), removed.Add(31*24*time.Hour))
 	if _, kept := r.positions["c"]; kept || !slices.Equal(r.transaction.forgotten, []string{"c"}) {
 		t.Errorf("after the retention c is not forgotten: %v", r.transaction.forgotten)
 	}
@@ -106,12 +106,12 @@ func TestRoster_ARemovedUserDrainsRestsAndIsForgotten(t *testing.T) {
 
 func TestRoster_AUserWhoComesBackGoesOnWhereItWas(t *testing.T) {
 	r := testRoster(t)
-	r.enrol(found("a", "b"), noon)
+	r.enroll(found("a", "b"), noon)
 	r.read("b", noon)
-	r.enrol(found("a"), noon.Add(time.Hour))
+	r.enroll(found("a"), noon.Add(time.Hour))
 	r.read("b", noon.Add(60*time.Hour))
-	r.enrol(found("a"), noon.Add(61*time.Hour))
-	r.enrol(found("a", "b"), noon.Add(80*time.Hour))
+	r.enroll(found("a"), noon.Add(61*time.Hour))
+	r.enroll(found("a", "b"), noon.Add(80*time.Hour))
 	if p := r.positions["b"]; p.Removed != 0 || len(p.Marks) != 1 || r.transaction.dirty["b"].Removed != 0 {
 		t.Errorf("position %+v", p)
 	}
@@ -122,14 +122,14 @@ func TestRoster_AUserWhoComesBackGoesOnWhereItWas(t *testing.T) {
 
 func TestRoster_AnExclusionTakesEffectAtOnceAndAnInclusionToo(t *testing.T) {
 	r := testRoster(t)
-	r.enrol(found("a", "b"), noon)
+	r.enroll(found("a", "b"), noon)
 	f := found("a")
 	f.Excluded["b"] = true
-	r.enrol(f, noon.Add(time.Hour))
+	r.enroll(f, noon.Add(time.Hour))
 	if !slices.Equal(r.names(), []string{"a"}) {
 		t.Errorf("polled: %v", r.names())
 	}
-	r.enrol(found("a", "b"), noon.Add(2*time.Hour))
+	r.enroll(found("a", "b"), noon.Add(2*time.Hour))
 	if !slices.Equal(r.names(), []string{"a", "b"}) || r.positions["b"].Removed != 0 {
 		t.Errorf("polled: %v", r.names())
 	}
@@ -137,23 +137,23 @@ func TestRoster_AnExclusionTakesEffectAtOnceAndAnInclusionToo(t *testing.T) {
 
 func TestRoster_FarFewerUsersAreNotBelievedAtOnce(t *testing.T) {
 	r := testRoster(t)
-	r.enrol(found("a", "b", "c", "d", "e"), noon)
+	r.enroll(found("a", "b", "c", "d", "e"), noon)
 	for i := range 2 {
-		r.enrol(found("a", "new"), noon.Add(time.Duration(i+1)*time.Hour))
+		r.enroll(found("a", "new"), noon.Add(time.Duration(i+1)*time.Hour))
 		if len(r.names()) != 6 || r.positions["c"].Removed != 0 {
 			t.Fatalf("discovery %d was believed: %v", i, r.names())
 		}
 	}
 	// One that is plausible again ends the doubt,
-	r.enrol(found("a", "b", "c", "d", "e", "new"), noon.Add(3*time.Hour))
+	r.enroll(found("a", "b", "c", "d", "e", "new"), noon.Add(3*time.Hour))
 	for i := range 2 {
-		r.enrol(found("a"), noon.Add(time.Duration(i+4)*time.Hour))
+		r.enroll(found("a"), noon.Add(time.Duration(i+4)*time.Hour))
 	}
 	if r.positions["b"].Removed != 0 {
 		t.Fatal("doubt was not counted anew")
 	}
 	// and the third in a row is believed; even then everyone drains.
-	r.enrol(found("a"), noon.Add(6*time.Hour))
+	r.enroll(found("a"), noon.Add(6*time.Hour))
 	if r.positions["b"].Removed == 0 || len(r.names()) != 6 {
 		t.Errorf("the third was not believed: %+v, %v", r.positions["b"], r.names())
 	}
@@ -161,8 +161,8 @@ func TestRoster_FarFewerUsersAreNotBelievedAtOnce(t *testing.T) {
 	// A list that somebody wrote is believed as it is.
 	r = testRoster(t)
 	r.cfg.Directory = &source.Directory{Listed: []string{"a"}}
-	r.enrol(found("a", "b", "c"), noon)
-	r.enrol(found("a"), noon.Add(time.Hour))
+	r.enroll(found("a", "b", "c"), noon)
+	r.enroll(found("a"), noon.Add(time.Hour))
 	if r.positions["b"].Removed == 0 {
 		t.Error("a written list was doubted")
 	}
@@ -170,16 +170,16 @@ func TestRoster_FarFewerUsersAreNotBelievedAtOnce(t *testing.T) {
 
 func TestRoster_NobodyIsFoundAtAll(t *testing.T) {
 	r := testRoster(t)
-	r.enrol(found("a", "b"), noon)
-	r.enrol(found(), noon.Add(time.Hour))
+	r.enroll(found("a", "b"), noon)
+	r.enroll(found(), noon.Add(time.Hour))
 	if !slices.Equal(r.names(), []string{"a", "b"}) || r.positions["a"].Removed != 0 {
 		t.Error("an empty discovery was believed at once")
 	}
 	// When it is believed, because the ones before said the same, that is a warning.
 	var log onstage.Log
 	r.log = slog.New(slog.NewTextHandler(&log, nil))
-	r.enrol(found(), noon.Add(2*time.Hour))
-	r.enrol(found(), noon.Add(3*time.Hour))
+	r.enroll(found(), noon.Add(2*time.Hour))
+	r.enroll(found(), noon.Add(3*time.Hour))
 	if r.positions["a"].Removed == 0 || !strings.Contains(log.String(), `level=WARN msg="users discovered" found=0`) ||
 		!strings.Contains(log.String(), "implausible_but_confirmed=true") {
 		t.Errorf("the third empty discovery: %+v\n%s", r.positions["a"], &log)
@@ -228,10 +228,10 @@ func TestSession_AForgottenUsersPositionEndsWhereItStands(t *testing.T) {
 	s := open(t, cfg)
 	s.save(t)
 	removed := time.Now()
-	s.roster.enrol(found(), removed)
-	s.roster.enrol(found(), removed.Add(cfg.UsersRetention+time.Hour))
+	s.roster.enroll(found(), removed)
+	s.roster.enroll(found(), removed.Add(cfg.UsersRetention+time.Hour))
 	back := removed.Add(cfg.UsersRetention + 2*time.Hour)
-	s.roster.enrol(found("a", "b"), back)
+	s.roster.enroll(found("a", "b"), back)
 	s.save(t)
 	s.transaction.writer.Close()
 
@@ -256,8 +256,8 @@ func TestSession_TakesNothingOfWhoIsNotPolledAnyMore(t *testing.T) {
 	now := time.Now().Truncate(time.Millisecond)
 	f := found("left")
 	f.Excluded["excluded"] = true
-	s.roster.enrol(f, now)
-	s.roster.enrol(f, now.Add(cfg.UsersRetention+time.Hour))
+	s.roster.enroll(f, now)
+	s.roster.enroll(f, now.Add(cfg.UsersRetention+time.Hour))
 	for _, user := range []string{"excluded", "forgotten", "stranger"} {
 		p := offsets.Position{Start: 1, Marks: []offsets.Mark{{Rung: time.Minute, At: now.UnixMilli()}}}
 		err := s.deliver(t.Context(), source.Delivery{User: user, Items: [][]byte{message("1", now)},

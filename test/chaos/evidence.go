@@ -13,7 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// keep writes down what a negative judgement was made from: the ledger, and every record of the topics in the order of their
+// keep writes down what a negative judgment was made from: the ledger, and every record of the topics in the order of their
 // partitions, transaction markers and aborted records too, without bodies.
 func (s *supervisor) keep(ctx context.Context) error {
 	if err := os.MkdirAll(s.evidence, 0o755); err != nil {

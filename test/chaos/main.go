@@ -26,7 +26,7 @@ func main() {
 	flags.Float64Var(&o.rate, "rate", 450, "new messages per second; edits, reactions and deletions make 1.8 versions of each")
 	flags.BoolVar(&o.json, "json", false, "print the report as one JSON object, and nothing else on standard output")
 	flags.StringVar(&o.log, "log", "", "file for what all processes log")
-	flags.StringVar(&o.evidence, "evidence", "", "folder for the ledger and the records that a negative judgement was made from")
+	flags.StringVar(&o.evidence, "evidence", "", "folder for the ledger and the records that a negative judgment was made from")
 	_ = flags.Parse(os.Args[1:]) // ends the process itself
 	if o.versions < 1 || o.kills < 0 || o.rate <= 0 || flags.NArg() > 0 {
 		fmt.Fprintln(os.Stderr, "chaos: want --versions of at least 1, --kills of at least 0, a positive --rate and no arguments")

@@ -172,7 +172,7 @@ func (b *browser) try(ctx context.Context, method string, params map[string]any,
 	}
 }
 
-// open makes a tab of a size and a colour scheme and leads it to an address.
+// open makes a tab of a size and a color scheme and leads it to an address.
 func (b *browser) open(t *testing.T, ctx context.Context, address, scheme string, width, height int, phone bool) {
 	t.Helper()
 	b.session = ""

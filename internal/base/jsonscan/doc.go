@@ -2,5 +2,5 @@
 // not at what a value means, nor whether a name stands twice in its object, nor whether a text is valid UTF-8.
 //
 // It exists because reading JSON is the costliest step of the whole way, and each byte of each page is read by it. Fuzz tests hold
-// it to the judgement of encoding/json and of a library.
+// it to the judgment of encoding/json and of a library.
 package jsonscan

@@ -177,9 +177,9 @@ func TestSettings_ChangeWhileRunning(t *testing.T) {
 	if a := c.get(link); a.status != http.StatusOK {
 		t.Errorf("%d", a.status)
 	}
-	var list []Behaviour
-	if err := json.Unmarshal(c.get("/_sim/behaviours").body, &list); err != nil || len(list) != len(Behaviours()) {
-		t.Errorf("%d behaviours, %v", len(list), err)
+	var list []Behavior
+	if err := json.Unmarshal(c.get("/_sim/behaviors").body, &list); err != nil || len(list) != len(Behaviors()) {
+		t.Errorf("%d behaviors, %v", len(list), err)
 	}
 }
 
@@ -278,9 +278,9 @@ func TestConfig_ErrorsAreNamedTogether(t *testing.T) {
 	}
 }
 
-func TestBehaviours_HaveNamesOfTheirOwn(t *testing.T) {
+func TestBehaviors_HaveNamesOfTheirOwn(t *testing.T) {
 	var names []string
-	for _, b := range Behaviours() {
+	for _, b := range Behaviors() {
 		if b.Summary == "" || strings.Contains(b.Summary, "\n") || b.Default < 0 || b.Default > 1 {
 			t.Errorf("%+v", b)
 		}

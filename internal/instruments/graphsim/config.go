@@ -3,8 +3,8 @@ package graphsim
 import "time"
 
 // Config says what tenant to simulate and how awkward Graph is about it. Zero numbers of people and things get the
-// defaults named at the field; zero rates mean that the behaviour is off. Defaults returns a Config with the
-// documented behaviours on.
+// defaults named at the field; zero rates mean that the behavior is off. Defaults returns a Config with the
+// documented behaviors on.
 type Config struct {
 	// Address is where to listen, host:port. Default 127.0.0.1:0, a free port.
 	Address string
@@ -213,7 +213,7 @@ type Access struct {
 	TokenLifetime time.Duration
 
 	Forbidden  float64 // share of users answered 403 Forbidden
-	Unlicensed float64 // share of users answered 403, no licence
+	Unlicensed float64 // share of users answered 403, no license
 	NoMailbox  float64 // share of users answered 404
 	// FederatedSubject is the subject whose federated assertions are accepted. Default system:serviceaccount:teams:connector.
 	FederatedSubject string

@@ -19,7 +19,7 @@ var controls = [...]control{
 	{"GET", "stats", "requests by outcome, early requests, sizes, whether the tenant is quiet", (*Server).serveStats},
 	{"GET", "tenant", "addresses, ids, secrets, users, groups and the certificate authority, for clients started elsewhere", (*Server).serveTenant},
 	{"GET", "chats", "chats and their members; one JSON object per line", (*Server).serveChats},
-	{"GET", "behaviours", "names, summaries and present rates", (*Server).serveBehaviours},
+	{"GET", "behaviors", "names, summaries and present rates", (*Server).serveBehaviors},
 	{"POST", "settings", `{"rates":{"fault-500":0.1},"users":{"<user id>":{"rates":{"fault-hang":1}}}}: changes settings while it runs, for all or for single users`, (*Server).serveSettings},
 	{"POST", "changes", `{"do":"edit","chatId":"19:…","id":"…"}: one change of the tenant; do is create, edit, react, unreact, delete, remove or restore`, (*Server).serveChanges},
 	{"POST", "stop", "the traffic ends; copies on their way still arrive", (*Server).serveStop},
@@ -69,7 +69,7 @@ func (s *Server) serveChats(w http.ResponseWriter, _ *http.Request) {
 	}
 }
 
-func (s *Server) serveBehaviours(w http.ResponseWriter, _ *http.Request) {
+func (s *Server) serveBehaviors(w http.ResponseWriter, _ *http.Request) {
 	type state struct {
 		Name    string  `json:"name"`
 		Summary string  `json:"summary"`
@@ -78,7 +78,7 @@ func (s *Server) serveBehaviours(w http.ResponseWriter, _ *http.Request) {
 	}
 	var list []state
 	cfg := *s.config()
-	for _, b := range cfg.behaviours() {
+	for _, b := range cfg.behaviors() {
 		list = append(list, state{b.name, b.summary, *b.rate, b.fixed()})
 	}
 	writeJSON(w, http.StatusOK, list)

@@ -10,7 +10,7 @@ const maxLateness = 24 * time.Hour
 // documentedPurge is how long a deleted message stays readable. Source: the Teams export documentation.
 const documentedPurge = 21 * 24 * time.Hour
 
-// Defaults returns the documented behaviour of Graph and a small tenant with 10 new messages per second. What follows
+// Defaults returns the documented behavior of Graph and a small tenant with 10 new messages per second. What follows
 // from other fields, such as Chats from Users, is still zero and is filled in by Start.
 func Defaults() Config {
 	return Config{

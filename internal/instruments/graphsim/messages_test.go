@@ -785,7 +785,7 @@ func TestSeed_GivesTheSameBytes(t *testing.T) {
 	cfg := Defaults()
 	cfg.Users, cfg.Rate, cfg.History, cfg.Limits.PerSecond = 5, 200, History{Messages: 300}, 30
 	cfg.Faults.HangFor = time.Millisecond
-	for _, b := range cfg.behaviours() {
+	for _, b := range cfg.behaviors() {
 		switch {
 		case b.name == "fault-slow": // takes its time
 		case b.name == "mailbox-poison-stretch": // leaves nothing of a request without a window

@@ -26,7 +26,7 @@ var strangers = [...]struct {
 	{"outgoingWebhook", true, [3]string{"Deploy Hook", "Echo", "Translate"}},
 	{"anonymousGuest", false, [3]string{"Visitor (Guest)", "Anon (Guest)", "Müller (Gast)"}},
 	{"federatedUser", false, [3]string{"Partner Pat", "Supplier Sam", "Consultant Kim"}},
-	{"personalMicrosoftAccountUser", false, [3]string{"Cousin Lee", "Neighbour Jo", "Club Treasurer"}},
+	{"personalMicrosoftAccountUser", false, [3]string{"Cousin Lee", "Neighbor Jo", "Club Treasurer"}},
 	{"skypeUser", false, [3]string{"echo123", "old.friend", "live:someone"}},
 	{"phoneUser", false, [3]string{"+49 30 1234567", "+1 555 0100", "+44 20 7946 0000"}},
 	{"onPremiseAadUser", false, [3]string{"Local Lou", "Basement Bo", "Rack Ray"}},

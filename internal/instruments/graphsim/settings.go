@@ -9,7 +9,7 @@ import (
 
 // Settings are what can be changed while the simulator runs. POST /_sim/settings takes them as JSON.
 type Settings struct {
-	// Rates of behaviours, by name. Behaviours that are part of the tenant (Behaviour.Fixed) are refused.
+	// Rates of behaviors, by name. Behaviors that are part of the tenant (Behavior.Fixed) are refused.
 	Rates map[string]float64 `json:"rates,omitempty"`
 	// Users are settings of single users, by id. Each replaces that user's earlier ones; null ends them.
 	Users map[string]*UserSettings `json:"users,omitempty"`
@@ -29,7 +29,7 @@ type Settings struct {
 
 // UserSettings are what is different for the messages of one user.
 type UserSettings struct {
-	// Rates of behaviours that apply to requests, by name. Faults keep their rates for everybody unless they are named here.
+	// Rates of behaviors that apply to requests, by name. Faults keep their rates for everybody unless they are named here.
 	Rates map[string]float64 `json:"rates,omitempty"`
 	// HangMillis is how long the user's hanging requests take; 0 is as long as everybody's.
 	HangMillis int64 `json:"hangMillis,omitempty"`
@@ -123,14 +123,14 @@ func (c *Config) adjust(change Settings) error {
 	return c.Validate()
 }
 
-// setRates sets rates of behaviours that can change while the simulator runs.
+// setRates sets rates of behaviors that can change while the simulator runs.
 func (c *Config) setRates(rates map[string]float64) error {
 	for name, rate := range rates {
 		if err := c.SetRate(name, rate); err != nil {
 			return err
 		}
 	}
-	for _, b := range c.behaviours() {
+	for _, b := range c.behaviors() {
 		if _, ok := rates[b.name]; ok && b.fixed() {
 			return fmt.Errorf("graphsim: %s is part of the tenant and cannot change while the simulator runs", b.name)
 		}

@@ -81,7 +81,7 @@ func (c Config) Validate() error {
 	default:
 		complain("Access.Payment is %q, must be empty, subscription, license, tenant or evaluation", c.Access.Payment)
 	}
-	for _, b := range c.behaviours() {
+	for _, b := range c.behaviors() {
 		if !(*b.rate >= 0 && *b.rate <= 1) {
 			complain("rate of %s is %v, must be 0..1", b.name, *b.rate)
 		}

@@ -69,7 +69,7 @@ type Config struct {
 	Progress func(Progress)
 }
 
-// Progress says how far the judgement has come.
+// Progress says how far the judgment has come.
 type Progress struct {
 	// Stage is "ledger" or "topics".
 	Stage string

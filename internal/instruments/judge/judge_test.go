@@ -41,7 +41,7 @@ func TestRun_AcceptsWhatIsRight(t *testing.T) {
 		t.Errorf("got  %s\nwant %s", v, want)
 	}
 	if v.Seconds <= 0 {
-		t.Errorf("the judgement took %v seconds", v.Seconds)
+		t.Errorf("the judgment took %v seconds", v.Seconds)
 	}
 	if len(v.Samples) != 2 {
 		t.Fatalf("got %d samples, want 2", len(v.Samples))
@@ -560,7 +560,7 @@ func TestRun_SamplesEveryEventType(t *testing.T) {
 	}
 }
 
-// What is written while the judge reads is not part of the judgement: the ledger, taken after the
+// What is written while the judge reads is not part of the judgment: the ledger, taken after the
 // watermarks, may not know it yet.
 func TestRun_StopsAtTheWatermarksOfItsStart(t *testing.T) {
 	s := newScene(t, newStack(t), 2)

@@ -41,7 +41,7 @@ func TestRun_GivesUpOnAnOpenTransaction(t *testing.T) {
 		}
 	}
 
-	// Once it has ended, the judgement can be repeated.
+	// Once it has ended, the judgment can be repeated.
 	if err = s.client.EndTransaction(testContext(t), kgo.TryAbort); err != nil {
 		t.Fatal(err)
 	}
@@ -73,7 +73,7 @@ func TestRun_EndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := judge.Run(ctx, s.config); !errors.Is(err, context.Canceled) {
-		t.Errorf("got %v, want that it was cancelled", err)
+		t.Errorf("got %v, want that it was canceled", err)
 	}
 }
 

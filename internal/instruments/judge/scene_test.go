@@ -324,7 +324,7 @@ func (s *scene) commit(records ...*kgo.Record) {
 	s.write(kgo.TryCommit, records...)
 }
 
-// judge runs the judgement and checks what holds of every verdict.
+// judge runs the judgment and checks what holds of every verdict.
 func (s *scene) judge() *judge.Verdict {
 	s.t.Helper()
 	s.config.Ledger = bytes.NewReader(s.ledger.Bytes())

@@ -46,7 +46,7 @@ type Verdict struct {
 	Ahead int `json:"marks_ahead"`
 	// DeadLetters counts the versions and bad items that stand in the dead-letter topic only, each once.
 	DeadLetters int `json:"dead_letters"`
-	// Seconds is how long the judgement took.
+	// Seconds is how long the judgment took.
 	Seconds float64 `json:"seconds"`
 
 	// Unknown counts records and dead letters that hold what was never shown.

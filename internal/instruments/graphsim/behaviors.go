@@ -6,32 +6,32 @@ import (
 	"strings"
 )
 
-// Behaviour is one switchable behaviour of the simulator.
-type Behaviour struct {
+// Behavior is one switchable behavior of the simulator.
+type Behavior struct {
 	// Name is how SetRate and the command line call it.
 	Name string
 	// Summary is one line, for a help text.
 	Summary string
 	// Default is its rate in Defaults, in 0..1.
 	Default float64
-	// Fixed means that the behaviour is part of the tenant itself and cannot be changed while the simulator runs.
+	// Fixed means that the behavior is part of the tenant itself and cannot be changed while the simulator runs.
 	Fixed bool
 }
 
-// Behaviours lists every behaviour that has a rate, grouped by prefix.
-func Behaviours() []Behaviour {
+// Behaviors lists every behavior that has a rate, grouped by prefix.
+func Behaviors() []Behavior {
 	c := Defaults()
-	var list []Behaviour
-	for _, b := range c.behaviours() {
-		list = append(list, Behaviour{Name: b.name, Summary: b.summary, Default: *b.rate, Fixed: b.fixed()})
+	var list []Behavior
+	for _, b := range c.behaviors() {
+		list = append(list, Behavior{Name: b.name, Summary: b.summary, Default: *b.rate, Fixed: b.fixed()})
 	}
 	return list
 }
 
-// SetRate switches a behaviour by its name. The rate is in 0..1.
+// SetRate switches a behavior by its name. The rate is in 0..1.
 func (c *Config) SetRate(name string, rate float64) error {
 	var names []string
-	for _, b := range c.behaviours() {
+	for _, b := range c.behaviors() {
 		if b.name == name {
 			if !(rate >= 0 && rate <= 1) {
 				return fmt.Errorf("graphsim: rate of %s is %v, must be 0..1", name, rate)
@@ -42,18 +42,18 @@ func (c *Config) SetRate(name string, rate float64) error {
 		names = append(names, b.name)
 	}
 	slices.Sort(names)
-	return fmt.Errorf("graphsim: no behaviour is called %q; there are: %s", name, strings.Join(names, ", "))
+	return fmt.Errorf("graphsim: no behavior is called %q; there are: %s", name, strings.Join(names, ", "))
 }
 
-type behaviour struct {
+type behavior struct {
 	name, summary string
 	rate          *float64
 }
 
-// behaviours is the one table that ties names to fields.
-func (c *Config) behaviours() []behaviour {
+// behaviors is the one table that ties names to fields.
+func (c *Config) behaviors() []behavior {
 	f, q, m, n, a, p := &c.Faults, &c.Quirks, &c.Mailboxes, &c.Content, &c.Access, &c.Directory
-	return []behaviour{
+	return []behavior{
 		{"fault-429-integer", "429 with Retry-After in whole seconds", &f.ThrottleInteger},
 		{"fault-429-fraction", "429 with Retry-After in fractional seconds", &f.ThrottleFraction},
 		{"fault-429-date", "429 with Retry-After as an HTTP date", &f.ThrottleDate},
@@ -121,7 +121,7 @@ func (c *Config) behaviours() []behaviour {
 		{"content-unparsable", "items that strict parsers refuse: a raw control character, arrays 12,000 deep, NaN", &n.Unparsable},
 
 		{"access-forbidden", "share of users answered 403 Forbidden", &a.Forbidden},
-		{"access-unlicensed", "share of users answered 403 for want of a licence", &a.Unlicensed},
+		{"access-unlicensed", "share of users answered 403 for want of a license", &a.Unlicensed},
 		{"access-no-mailbox", "share of users answered 404", &a.NoMailbox},
 
 		{"directory-disabled", "share of users whose account is disabled", &p.Disabled},
@@ -131,7 +131,7 @@ func (c *Config) behaviours() []behaviour {
 }
 
 // fixed: the model was made with this rate, and what has been shown depends on it.
-func (b behaviour) fixed() bool {
+func (b behavior) fixed() bool {
 	switch b.name {
 	case "quirk-time-skew", "quirk-lagging-copy", "quirk-deleted-empty":
 		return true

@@ -20,14 +20,14 @@ func TestDocumentation_IsCurrent(t *testing.T) {
 		}
 		return table.String()
 	}
-	var behaviours strings.Builder
-	behaviours.WriteString("| name | default | |\n|---|---|---|\n")
-	for _, b := range Behaviours() {
+	var behaviors strings.Builder
+	behaviors.WriteString("| name | default | |\n|---|---|---|\n")
+	for _, b := range Behaviors() {
 		fixed := ""
 		if b.Fixed {
 			fixed = " *(fixed)*"
 		}
-		fmt.Fprintf(&behaviours, "| `%s` | %g | %s%s |\n", b.Name, b.Default, b.Summary, fixed)
+		fmt.Fprintf(&behaviors, "| `%s` | %g | %s%s |\n", b.Name, b.Default, b.Summary, fixed)
 	}
 	page := filepath.Join("..", "..", "..", "docs", "simulator.md")
 	data, err := os.ReadFile(page)
@@ -36,7 +36,7 @@ func TestDocumentation_IsCurrent(t *testing.T) {
 	}
 	text := string(data)
 	for name, want := range map[string]string{
-		"endpoints": requests(Endpoints()), "controls": requests(Controls()), "behaviours": behaviours.String(),
+		"endpoints": requests(Endpoints()), "controls": requests(Controls()), "behaviors": behaviors.String(),
 	} {
 		before, rest, begun := strings.Cut(text, "<!-- "+name+" -->\n")
 		current, after, ended := strings.Cut(rest, "<!-- end of "+name+" -->")
