@@ -319,7 +319,7 @@ func TestRegister_SaysWhatWaitingDoesNotMend(t *testing.T) {
 			continue
 		}
 		for _, sentinel := range permanent {
-			if errors.Is(err, sentinel) != (sentinel == test.want) {
+			if errors.Is(err, sentinel) != errors.Is(test.want, sentinel) {
 				t.Errorf("%s %s %d: want %v, got %v", test.method, test.path, test.status, test.want, err)
 			}
 		}

@@ -32,7 +32,7 @@ func TestPoller_ThroughEveryFaultNothingIsLostAndNoRequestIsEarly(t *testing.T) 
 			positions[user] = offsets.Position{Start: time.Now().Add(-12 * 24 * time.Hour).UnixMilli()}
 		}
 		reached := maps.Clone(positions)
-		p := tenant.poller(t, 20, mustLadder(t, 10*time.Minute, DefaultRungs...), positions, reached)
+		p := tenant.poller(20, mustLadder(t, 10*time.Minute, DefaultRungs...), positions, reached)
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error)
 		go func() { ended <- p.Run(ctx) }()
@@ -102,7 +102,7 @@ func TestPoller_AReadingThatEndsEarlyIsMadeUpForByALaterOne(t *testing.T) {
 		for _, user := range tenant.sim.Users() {
 			positions[user] = offsets.Position{Start: time.Now().UnixMilli()}
 		}
-		p := tenant.poller(t, 20, mustLadder(t, 10*time.Minute, DefaultRungs...), positions, maps.Clone(positions))
+		p := tenant.poller(20, mustLadder(t, 10*time.Minute, DefaultRungs...), positions, maps.Clone(positions))
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error)
 		go func() { ended <- p.Run(ctx) }()

@@ -63,7 +63,7 @@ func (s *simulated) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // poller polls at a rate from positions and keeps those that are reached.
-func (s *simulated) poller(t *testing.T, rate float64, ladder Ladder, positions, reached map[string]offsets.Position) *Poller {
+func (s *simulated) poller(rate float64, ladder Ladder, positions, reached map[string]offsets.Position) *Poller {
 	s.client.gate = NewGate(rate)
 	return NewPoller(PollerConfig{
 		Client: s.client, Ladder: ladder, PageSize: 50, Settle: 2 * time.Second, InFlight: 64,
@@ -86,7 +86,7 @@ func (s *simulated) poller(t *testing.T, rate float64, ladder Ladder, positions,
 func (s *simulated) run(t *testing.T, rate float64, interval, length time.Duration, positions map[string]offsets.Position) map[string]offsets.Position {
 	t.Helper()
 	reached := maps.Clone(positions)
-	p := s.poller(t, rate, mustLadder(t, interval, DefaultRungs...), positions, reached)
+	p := s.poller(rate, mustLadder(t, interval, DefaultRungs...), positions, reached)
 	ctx, cancel := context.WithTimeout(t.Context(), length)
 	defer cancel()
 	_ = p.Run(ctx) // ends with the context

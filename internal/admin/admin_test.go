@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -17,15 +16,11 @@ import (
 )
 
 // get asks a handler and returns the answer with its body.
-func get(t *testing.T, h http.Handler, path string) (*http.Response, string) {
+func get(t *testing.T, h http.Handler, path string) (*httptest.ResponseRecorder, string) {
 	t.Helper()
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil))
-	body, err := io.ReadAll(w.Result().Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return w.Result(), string(body)
+	return w, w.Body.String()
 }
 
 func served(profile bool, s Status) http.Handler {
@@ -38,21 +33,21 @@ func TestHandler_ABrowserLoadsNothingFromElsewhere(t *testing.T) {
 	paths := []string{"/", "/page.js", "/style.css", "/icon.svg", "/status", "/readyz", "/healthz", "/metrics", "/debug/pprof/", "/no-such"}
 	for _, path := range paths {
 		answer, _ := get(t, h, path)
-		policy := answer.Header.Get("Content-Security-Policy")
+		policy := answer.Header().Get("Content-Security-Policy")
 		for _, part := range []string{"default-src 'none'", "script-src 'self'", "frame-ancestors 'none'", "base-uri 'none'", "form-action 'none'"} {
 			if !strings.Contains(policy, part) {
 				t.Errorf("%s: the policy %q lacks %s", path, policy, part)
 			}
 		}
-		if strings.Contains(policy, "unsafe") || answer.Header.Get("X-Content-Type-Options") != "nosniff" || answer.Header.Get("Cache-Control") != "no-store" {
-			t.Errorf("%s: %v", path, answer.Header)
+		if strings.Contains(policy, "unsafe") || answer.Header().Get("X-Content-Type-Options") != "nosniff" || answer.Header().Get("Cache-Control") != "no-store" {
+			t.Errorf("%s: %v", path, answer.Header())
 		}
 	}
 	elsewhere := regexp.MustCompile(`(?i)(src|href|url\(|@import|fetch\()[^\n]*(https?:)?//`)
 	for path, asset := range assets {
 		answer, body := get(t, h, strings.TrimSuffix(path, "{$}"))
-		if answer.StatusCode != http.StatusOK || answer.Header.Get("Content-Type") != asset.contentType || body == "" {
-			t.Errorf("%s: %s %s", path, answer.Status, answer.Header.Get("Content-Type"))
+		if answer.Code != http.StatusOK || answer.Header().Get("Content-Type") != asset.contentType || body == "" {
+			t.Errorf("%s: %d %s", path, answer.Code, answer.Header().Get("Content-Type"))
 		}
 		if found := elsewhere.FindString(body); found != "" {
 			t.Errorf("%s leads elsewhere: %s", path, found)
@@ -65,8 +60,8 @@ func TestHandler_WhatIsShownIsText(t *testing.T) {
 	const evil = `</script><img src=x onerror=alert(1)>`
 	s := Status{Reasons: []string{evil}, Tenants: []Tenant{{Suspended: []Suspended{{User: evil, Detail: evil}}}}}
 	answer, body := get(t, served(false, s), "/status")
-	if answer.Header.Get("Content-Type") != "application/json" || strings.Contains(body, "<") {
-		t.Errorf("%s: %s", answer.Header.Get("Content-Type"), body)
+	if answer.Header().Get("Content-Type") != "application/json" || strings.Contains(body, "<") {
+		t.Errorf("%s: %s", answer.Header().Get("Content-Type"), body)
 	}
 	var back Status
 	if err := json.Unmarshal([]byte(body), &back); err != nil || back.Tenants[0].Suspended[0].User != evil {
@@ -82,12 +77,12 @@ func TestHandler_WhatIsShownIsText(t *testing.T) {
 
 func TestHandler_ProfilesOnlyOnRequest(t *testing.T) {
 	for _, path := range []string{"/debug/pprof/", "/debug/pprof/heap", "/debug/pprof/profile", "/debug/pprof/cmdline"} {
-		if answer, _ := get(t, served(false, Status{}), path); answer.StatusCode != http.StatusNotFound {
-			t.Errorf("%s: %s", path, answer.Status)
+		if answer, _ := get(t, served(false, Status{}), path); answer.Code != http.StatusNotFound {
+			t.Errorf("%s: %d", path, answer.Code)
 		}
 	}
-	if answer, body := get(t, served(true, Status{}), "/debug/pprof/goroutine?debug=1"); answer.StatusCode != http.StatusOK || !strings.Contains(body, "goroutine profile") {
-		t.Errorf("%s", answer.Status)
+	if answer, body := get(t, served(true, Status{}), "/debug/pprof/goroutine?debug=1"); answer.Code != http.StatusOK || !strings.Contains(body, "goroutine profile") {
+		t.Errorf("%d", answer.Code)
 	}
 }
 

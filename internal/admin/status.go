@@ -86,8 +86,11 @@ type Tenant struct {
 	Gaps      []Gap       `json:"gaps"`      // the newest MaxGaps of them, the newest last
 }
 
-// How many suspended users and gaps a status lists.
-const MaxSuspended, MaxGaps = 200, 50
+// MaxSuspended is how many suspended users a status lists.
+const MaxSuspended = 200
+
+// MaxGaps is how many gaps a status lists.
+const MaxGaps = 50
 
 // Users counts who is polled.
 type Users struct {

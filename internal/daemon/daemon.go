@@ -160,7 +160,7 @@ func (d *Daemon) stream(ctx context.Context) error {
 		err := d.prepare(ctx)
 		if err != nil {
 			if ctx.Err() != nil {
-				return nil
+				return nil //nolint:nilerr // The process is asked to end; what that interrupted is not an error.
 			}
 			return err
 		}

@@ -202,8 +202,9 @@ func readMessages(t *testing.T, env map[string]string) (n int) {
 	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}}
 	defer transport.CloseIdleConnections()
 	client := &http.Client{Transport: transport, Timeout: time.Minute}
-	decode := func(resp *http.Response, err error, into any) {
+	decode := func(req *http.Request, into any) {
 		t.Helper()
+		resp, err := client.Do(req)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -215,11 +216,17 @@ func readMessages(t *testing.T, env map[string]string) (n int) {
 	var token struct {
 		AccessToken string `json:"access_token"`
 	}
-	resp, err := client.PostForm(env["AZURE_AUTHORITY_HOST"]+"/"+env["AZURE_TENANT_ID"]+"/oauth2/v2.0/token", url.Values{
+	form := url.Values{
 		"grant_type": {"client_credentials"}, "client_id": {env["AZURE_CLIENT_ID"]}, "client_secret": {env["AZURE_CLIENT_SECRET"]},
 		"scope": {"https://graph.microsoft.com/.default"},
-	})
-	decode(resp, err, &token)
+	}
+	login, err := http.NewRequestWithContext(t.Context(), http.MethodPost,
+		env["AZURE_AUTHORITY_HOST"]+"/"+env["AZURE_TENANT_ID"]+"/oauth2/v2.0/token", strings.NewReader(form.Encode()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	login.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	decode(login, &token)
 	for user := range strings.SplitSeq(env["SOURCE_USERS"], ",") {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, env["GRAPH_ENDPOINT"]+"/v1.0/users/"+user+"/chats/getAllMessages", nil)
 		if err != nil {
@@ -227,8 +234,7 @@ func readMessages(t *testing.T, env map[string]string) (n int) {
 		}
 		req.Header.Set("Authorization", "Bearer "+token.AccessToken)
 		var page struct{ Value []json.RawMessage }
-		resp, err := client.Do(req)
-		decode(resp, err, &page)
+		decode(req, &page)
 		n += len(page.Value)
 	}
 	return n

@@ -3,6 +3,7 @@ package terminal
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -36,7 +37,7 @@ func Confirm(ctx context.Context, in io.Reader, out io.Writer, question string) 
 		fmt.Fprintln(out)
 		return false, ctx.Err()
 	case a := <-answers:
-		if a.err != nil && a.err != io.EOF {
+		if a.err != nil && !errors.Is(a.err, io.EOF) {
 			return false, fmt.Errorf("read the answer: %w", a.err)
 		}
 		word := strings.ToLower(strings.TrimSpace(a.line))

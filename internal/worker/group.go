@@ -75,7 +75,7 @@ func (g *Group) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		err := g.membership(ctx)
 		if ctx.Err() != nil || err == nil {
-			return nil
+			return nil //nolint:nilerr // The process is asked to end; what that interrupted is not an error.
 		}
 		g.Log.Warn("membership ended and begins anew", "error", err)
 		timer := time.NewTimer(time.Second)

@@ -103,8 +103,8 @@ func waitFor(t *testing.T, most time.Duration, what string, holds func() bool) {
 
 func (t *Tenant) polls() bool { return t.State().Phase == Polling }
 
-// flood delivers so many messages of a user, page by page, and counts those that were taken.
-func (t *Tenant) flood(ctx context.Context, user string, messages int, taken *atomic.Int64) {
+// flood delivers so many messages of the user u, page by page, and counts those that were taken.
+func (t *Tenant) flood(ctx context.Context, messages int, taken *atomic.Int64) {
 	t.mu.Lock()
 	s := t.session
 	t.mu.Unlock()
@@ -115,7 +115,7 @@ func (t *Tenant) flood(ctx context.Context, user string, messages int, taken *at
 		for i := range items {
 			items[i] = message(fmt.Sprint(delivered+i), now)
 		}
-		if s.deliver(ctx, source.Delivery{User: user, Items: items, From: now.Add(-time.Minute).UnixMilli(), To: now.Add(time.Minute).UnixMilli()}) != nil {
+		if s.deliver(ctx, source.Delivery{User: "u", Items: items, From: now.Add(-time.Minute).UnixMilli(), To: now.Add(time.Minute).UnixMilli()}) != nil {
 			return
 		}
 		taken.Add(page)
@@ -133,7 +133,7 @@ func TestTenant_AKafkaThatTakesNothingEndsTheSessionWithItsReason(t *testing.T) 
 		full := cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Err: kerr.NotEnoughReplicas, Count: -1})
 		ctx, cancel := context.WithCancel(t.Context())
 		var taken atomic.Int64
-		go tenant.flood(ctx, "u", 60_000, &taken)
+		go tenant.flood(ctx, 60_000, &taken)
 		time.Sleep(5 * time.Second)
 		if n := taken.Load(); n < 50_000 || n >= 60_000 {
 			t.Errorf("%d messages were taken from the poller", n)
@@ -150,7 +150,7 @@ func TestTenant_AKafkaThatTakesNothingEndsTheSessionWithItsReason(t *testing.T) 
 		full.Remove()
 		waitFor(t, time.Minute, "recovery", func() bool { return tenant.polls() && tenant.State().Trouble == nil })
 		taken.Store(0)
-		if tenant.flood(t.Context(), "u", 1000, &taken); taken.Load() != 1000 {
+		if tenant.flood(t.Context(), 1000, &taken); taken.Load() != 1000 {
 			t.Errorf("%d of 1000 messages were taken after recovery", taken.Load())
 		}
 		if took := stop(); took > cfg.FinishTimeout {
@@ -171,7 +171,7 @@ func TestTenant_AnOrderlyEndDoesNotWaitForAKafkaThatTakesNothing(t *testing.T) {
 		waitFor(t, time.Minute, "polling", tenant.polls)
 		cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Err: kerr.NotEnoughReplicas, Count: -1})
 		ctx, cancel := context.WithCancel(t.Context())
-		go tenant.flood(ctx, "u", 60_000, new(atomic.Int64))
+		go tenant.flood(ctx, 60_000, new(atomic.Int64))
 		time.Sleep(20 * time.Second)
 		if took := stop(); took > 2*cfg.FinishTimeout {
 			t.Errorf("the end took %v", took)
@@ -216,7 +216,7 @@ func TestTenant_LogsTheBeginningAndTheEndOfTrouble(t *testing.T) {
 		tenant, logs, stop := running(t, cfg)
 		waitFor(t, time.Minute, "polling", tenant.polls)
 		taken := cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Err: kerr.NotEnoughReplicas, Count: -1})
-		tenant.flood(t.Context(), "u", 500, new(atomic.Int64))
+		tenant.flood(t.Context(), 500, new(atomic.Int64))
 		time.Sleep(40 * time.Second)
 		taken.Remove()
 		waitFor(t, 10*time.Second, "the end of trouble", func() bool { return tenant.State().Trouble == nil })

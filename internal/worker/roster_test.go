@@ -18,7 +18,7 @@ import (
 )
 
 // testRoster is a roster of a session without Kafka and Graph.
-func testRoster(t *testing.T, users ...string) *roster {
+func testRoster(t *testing.T) *roster {
 	t.Helper()
 	ladder, err := source.NewLadder(source.DefaultRungs, time.Hour)
 	if err != nil {
@@ -26,11 +26,7 @@ func testRoster(t *testing.T, users ...string) *roster {
 	}
 	cfg := Config{Ladder: ladder, Start: config.Start{Back: 24 * time.Hour}, UsersRetention: 30 * 24 * time.Hour,
 		Directory: &source.Directory{Everyone: true}, SourceMetrics: source.NewMetrics(nil), Metrics: NewMetrics(nil)}
-	positions := make(map[string]offsets.Position)
-	for _, user := range users {
-		positions[user] = offsets.Position{Start: 1}
-	}
-	return newRoster(cfg, slog.New(slog.DiscardHandler), offsets.Stored{Positions: positions}, newTransaction(cfg, nil, nil, nil))
+	return newRoster(cfg, slog.New(slog.DiscardHandler), offsets.Stored{Positions: make(map[string]offsets.Position)}, newTransaction(cfg, nil, nil, nil))
 }
 
 func found(users ...string) source.Found {

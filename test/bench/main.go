@@ -48,6 +48,11 @@ func main() {
 			" --interval of at least 1s and no arguments")
 		os.Exit(2)
 	}
+	os.Exit(measure(o))
+}
+
+// measure runs what the options ask for, prints the report and returns the exit code.
+func measure(o options) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	var r fmt.Stringer
@@ -67,6 +72,7 @@ func main() {
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
-		os.Exit(1)
+		return 1
 	}
+	return 0
 }

@@ -48,11 +48,11 @@ func tail(t *testing.T, path string) {
 }
 
 func TestSequence_IsTheSeeds(t *testing.T) {
-	first := sequence(7, 200, connectors, sessionTimeout, time.Second)
-	if again := sequence(7, 200, connectors, sessionTimeout, time.Second); !slices.Equal(first, again) {
+	first := sequence(7, 200, time.Second)
+	if again := sequence(7, 200, time.Second); !slices.Equal(first, again) {
 		t.Error("the same seed gives another sequence")
 	}
-	if other := sequence(8, 200, connectors, sessionTimeout, time.Second); slices.Equal(first, other) {
+	if other := sequence(8, 200, time.Second); slices.Equal(first, other) {
 		t.Error("another seed gives the same sequence")
 	}
 	count := make(map[string]int)

@@ -32,13 +32,18 @@ func main() {
 		fmt.Fprintln(os.Stderr, "chaos: want --versions of at least 1, --kills of at least 0, a positive --rate and no arguments")
 		os.Exit(2)
 	}
+	os.Exit(judged(o))
+}
+
+// judged runs the chaos, prints the report and returns the exit code.
+func judged(o options) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	o.progress = os.Stderr
 	report, err := run(ctx, o)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "chaos:", err)
-		os.Exit(1)
+		return 1
 	}
 	if o.json {
 		_ = json.NewEncoder(os.Stdout).Encode(report) // a closed standard output is the reader's choice
@@ -46,6 +51,7 @@ func main() {
 		fmt.Print(report)
 	}
 	if !report.ok() {
-		os.Exit(1)
+		return 1
 	}
+	return 0
 }

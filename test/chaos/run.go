@@ -263,7 +263,7 @@ func (s *supervisor) live(ctx context.Context) (*report, error) {
 	actions := max(1, s.kills*2)
 	mean := max(400*time.Millisecond, length/time.Duration(actions))
 	r := &report{Seed: s.seed, Kills: s.kills, Trouble: make(map[string]int)}
-	for _, t := range sequence(s.seed, s.kills, connectors, sessionTimeout, mean) {
+	for _, t := range sequence(s.seed, s.kills, mean) {
 		if err := sleep(ctx, t.pause); err != nil {
 			return nil, err
 		}

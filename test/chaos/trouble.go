@@ -30,7 +30,8 @@ var weights = []struct {
 }{{kill, 12}, {freeze, 3}, {terminate, 3}, {cutOff, 3}, {cutAll, 2}, {restartKafka, 1}}
 
 // sequence is all the trouble of a run, decided by the seed: it ends with the last of the kills.
-func sequence(seed uint64, kills, places int, session, mean time.Duration) (all []trouble) {
+func sequence(seed uint64, kills int, mean time.Duration) (all []trouble) {
+	const session = sessionTimeout
 	rnd := rand.New(rand.NewPCG(seed, 0x6368616f73))
 	total := 0
 	for _, w := range weights {
@@ -38,7 +39,7 @@ func sequence(seed uint64, kills, places int, session, mean time.Duration) (all 
 	}
 	for kills > 0 {
 		n := rnd.IntN(total)
-		t := trouble{owner: rnd.IntN(5) > 0, place: rnd.IntN(places), pause: mean/2 + time.Duration(rnd.Int64N(int64(mean)))}
+		t := trouble{owner: rnd.IntN(5) > 0, place: rnd.IntN(connectors), pause: mean/2 + time.Duration(rnd.Int64N(int64(mean)))}
 		for _, w := range weights {
 			if n < w.parts {
 				t.kind = w.kind

@@ -58,7 +58,7 @@ func (c *cluster) findOwner(t *testing.T) (pod, error) {
 	var owners []pod
 	pods := c.pods(t)
 	for _, p := range pods {
-		out := c.try("kubectl", "get", "--raw", "/api/v1/namespaces/"+namespace+"/pods/"+p.name+":8080/proxy/status")
+		out := c.try("get", "--raw", "/api/v1/namespaces/"+namespace+"/pods/"+p.name+":8080/proxy/status")
 		if json.Unmarshal([]byte(out), &p.status) == nil && len(p.status.Tenants) == 1 && p.status.Tenants[0].State == admin.StatePolling {
 			owners = append(owners, p)
 		}

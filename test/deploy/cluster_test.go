@@ -230,20 +230,20 @@ networkPolicy:
 func (c *cluster) clear(t *testing.T) {
 	t.Helper()
 	if t.Failed() {
-		t.Log(c.try("kubectl", "get", "all", "--output", "wide"))
-		t.Log(c.try("kubectl", "get", "events", "--sort-by", ".lastTimestamp"))
-		t.Log(c.try("kubectl", "logs", "--selector", "app.kubernetes.io/instance="+release, "--prefix", "--tail", "60"))
+		t.Log(c.try("get", "all", "--output", "wide"))
+		t.Log(c.try("get", "events", "--sort-by", ".lastTimestamp"))
+		t.Log(c.try("logs", "--selector", "app.kubernetes.io/instance="+release, "--prefix", "--tail", "60"))
 	}
 	c.kubectl(t, "delete", "namespace", namespace, "--ignore-not-found", "--timeout", "2m")
 }
 
-// try runs a command whose failure is no news, and returns what it prints.
-func (c *cluster) try(name string, args ...string) string {
-	cmd := exec.Command(name, args...)
+// try runs kubectl and returns what it prints. A failure is part of that, and not of the test.
+func (c *cluster) try(args ...string) string {
+	cmd := exec.Command("kubectl", args...)
 	cmd.Dir, cmd.Env = c.dir, c.env
 	out, err := cmd.CombinedOutput()
 	if err != nil {
-		return fmt.Sprintf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
+		return fmt.Sprintf("kubectl %s: %v\n%s", strings.Join(args, " "), err, out)
 	}
 	return string(out)
 }
@@ -251,7 +251,7 @@ func (c *cluster) try(name string, args ...string) string {
 // makeNamespace runs the page's first commands and asks the cluster for a pod that is not restricted.
 func (c *cluster) makeNamespace(t *testing.T) {
 	c.typed(t, "kubectl label namespace")
-	if out := c.try("kubectl", "run", "unrestricted", "--image", imageName, "--dry-run=server"); !strings.Contains(out, "violates PodSecurity") {
+	if out := c.try("run", "unrestricted", "--image", imageName, "--dry-run=server"); !strings.Contains(out, "violates PodSecurity") {
 		t.Errorf("a pod that is not restricted: %s", out)
 	}
 }

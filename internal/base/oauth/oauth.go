@@ -112,7 +112,7 @@ func (t *Tokens) explain(err error, secret string) error {
 	var untrusted *tls.CertificateVerificationError
 	switch {
 	case errors.As(err, &untrusted):
-		return fmt.Errorf("%s: %w: %s", where, ErrRefused, untrusted)
+		return fmt.Errorf("%s: %w: %s", where, ErrRefused, untrusted.Error())
 	case !errors.As(err, &answered):
 		return errors.New(where + ": " + without(secret, err.Error()))
 	}

@@ -114,8 +114,10 @@ func expect(t *testing.T, what string, got, want any) {
 	}
 }
 
-func listed(t *testing.T, offsets kadm.ListedOffsets, err error, topic string) kadm.ListedOffset {
+// listed returns the offset of partition 0 of the topic "records".
+func listed(t *testing.T, offsets kadm.ListedOffsets, err error) kadm.ListedOffset {
 	t.Helper()
+	const topic = "records"
 	if err = errors.Join(err, offsets.Error()); err != nil {
 		t.Fatal(err)
 	}

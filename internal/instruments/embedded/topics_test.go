@@ -124,7 +124,7 @@ func TestTopic_ListsOffsetsByTime(t *testing.T) {
 		{0, 0}, {1000, 0}, {1001, 1}, {5000, 1}, {5001, 3}, {9000, 3}, {9001, 4},
 	} {
 		offsets, err := admin.ListOffsetsAfterMilli(testContext(t), c.millis, "records")
-		if got := listed(t, offsets, err, "records").Offset; got != c.offset {
+		if got := listed(t, offsets, err).Offset; got != c.offset {
 			t.Errorf("offset for time %d: got %d, want %d", c.millis, got, c.offset)
 		}
 	}
@@ -161,7 +161,7 @@ func TestTopic_IsNotCleanedByItself(t *testing.T) {
 	expect(t, "beyond retention", text(consume(t, kafka, "records", 2, kgo.ReadCommitted())), []string{"0 =old", "1 =older"})
 	kafka.Cluster().ApplyRetention()
 	starts, err := kadm.NewClient(client).ListStartOffsets(testContext(t), "records")
-	if listed(t, starts, err, "records").Offset == 0 {
+	if listed(t, starts, err).Offset == 0 {
 		t.Error("retention on demand removed nothing")
 	}
 

@@ -83,7 +83,7 @@ func TestTransaction_EndsWithAControlRecordBelowTheHighWatermark(t *testing.T) {
 			end(t, client, how)
 
 			ends, err := kadm.NewClient(client).ListEndOffsets(testContext(t), "records")
-			expect(t, "high watermark", listed(t, ends, err, "records").Offset, 2)
+			expect(t, "high watermark", listed(t, ends, err).Offset, 2)
 			count := 2
 			if how == kgo.TryAbort {
 				count = 1
@@ -107,13 +107,13 @@ func TestTransaction_HoldsTheLastStableOffsetBack(t *testing.T) {
 
 	admin := kadm.NewClient(newClient(t, kafka))
 	committed, err := admin.ListCommittedOffsets(testContext(t), "records")
-	expect(t, "last stable offset", listed(t, committed, err, "records").Offset, 0)
+	expect(t, "last stable offset", listed(t, committed, err).Offset, 0)
 	ends, err := admin.ListEndOffsets(testContext(t), "records")
-	expect(t, "high watermark", listed(t, ends, err, "records").Offset, 1)
+	expect(t, "high watermark", listed(t, ends, err).Offset, 1)
 
 	end(t, client, kgo.TryCommit)
 	committed, err = admin.ListCommittedOffsets(testContext(t), "records")
-	expect(t, "last stable offset after the commit", listed(t, committed, err, "records").Offset, 2)
+	expect(t, "last stable offset after the commit", listed(t, committed, err).Offset, 2)
 }
 
 // Invariant 4: a successor that takes the transactional id aborts what its predecessor left open, and

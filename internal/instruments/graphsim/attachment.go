@@ -36,7 +36,7 @@ func (r renderer) attachmentID(it *item, n int) string {
 	case "tabReference":
 		return "tab::" + newGUID(d.next()).String()
 	default:
-		return string(appendHex(appendHex(nil, d.next(), 16), d.next(), 16))
+		return string(appendHex(appendHex(nil, d.next()), d.next()))
 	}
 }
 
@@ -70,7 +70,7 @@ func (r renderer) appendAttachment(b []byte, it *item, n int, escapes bool) []by
 		content = string(inner)
 	case "meetingReference":
 		name = "Planning"
-		content = `{"exchangeId":"` + string(appendHex(nil, d.next(), 16)) + `=","organizerId":"` + r.userIDs[it.chat.members[0]].String() + `"}`
+		content = `{"exchangeId":"` + string(appendHex(nil, d.next())) + `=","organizerId":"` + r.userIDs[it.chat.members[0]].String() + `"}`
 	case "tabReference":
 		name = "Board"
 	case "image/png":

@@ -119,7 +119,7 @@ func (r renderer) appendHTML(b []byte, it *item, d *dice, target int) []byte {
 		b = append(b, `<emoji id="smile" alt="🙂" title="Smile"></emoji>`...)
 	case 1:
 		b = append(b, `<customemoji id="`...)
-		b = appendHex(b, d.next(), 16)
+		b = appendHex(b, d.next())
 		b = append(b, `" alt="party_parrot" source="https://graph.microsoft.com/v1.0/chats/hostedContents/$value"></customemoji>`...)
 	case 2:
 		b = append(b, `<img height="63" src="https://graph.microsoft.com/v1.0/chats/`...)
@@ -127,7 +127,7 @@ func (r renderer) appendHTML(b []byte, it *item, d *dice, target int) []byte {
 		b = append(b, "/messages/"...)
 		b = strconv.AppendInt(b, it.msg.id, 10)
 		b = append(b, "/hostedContents/"...)
-		b = appendHex(b, d.next(), 16)
+		b = appendHex(b, d.next())
 		b = append(b, `/$value" width="67" style="vertical-align:bottom">`...)
 	case 3:
 		b = append(b, "</p>\n<ul>\n<li>"...)

@@ -28,7 +28,7 @@ func (w *eventWriter) raw(name, value string) {
 func (w *eventWriter) guid(name string) { w.text(name, newGUID(w.dice.next()).String()) }
 
 func (w *eventWriter) channel(name string) {
-	w.text(name, "19:"+string(appendHex(appendHex(nil, w.dice.next(), 16), w.dice.next(), 16))+"@thread.tacv2")
+	w.text(name, "19:"+string(appendHex(appendHex(nil, w.dice.next()), w.dice.next()))+"@thread.tacv2")
 }
 
 func (w *eventWriter) anyMember() sender {
@@ -52,7 +52,7 @@ func (w *eventWriter) members() {
 		}
 		s := w.anyMember()
 		if w.dice.chance(0.1) {
-			s = sender{id: string(appendHex(appendHex(nil, w.dice.next(), 16), w.dice.next(), 16)), name: "Guest", identityType: "anonymousGuest"}
+			s = sender{id: string(appendHex(appendHex(nil, w.dice.next()), w.dice.next())), name: "Guest", identityType: "anonymousGuest"}
 		}
 		w.b = appendIdentity(w.b, s, true, w.escapes)
 	}
@@ -135,7 +135,7 @@ var events = [...]struct {
 	}},
 	{"callTranscript", false, func(w *eventWriter) {
 		w.guid("callId")
-		w.text("callTranscriptICalUid", "040000008200E00074C5B7101A82E008"+string(appendHex(nil, w.dice.next(), 16)))
+		w.text("callTranscriptICalUid", "040000008200E00074C5B7101A82E008"+string(appendHex(nil, w.dice.next())))
 		w.who("meetingOrganizer")
 	}},
 	{"meetingPolicyUpdated", true, func(w *eventWriter) {

@@ -30,7 +30,7 @@ func (r renderer) mention(it *item, n int) mentioned {
 	case 1:
 		return conversation(id, "Heron", "team")
 	case 2:
-		return conversation("19:"+string(appendHex(appendHex(nil, d.next(), 16), d.next(), 16))+"@thread.tacv2", "General", "channel")
+		return conversation("19:"+string(appendHex(appendHex(nil, d.next()), d.next()))+"@thread.tacv2", "General", "channel")
 	case 3:
 		return conversation(string(r.appendChatID(nil, it.msg.chat, it.chat)), "Everyone", "chat")
 	case 4:

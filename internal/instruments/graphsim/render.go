@@ -268,8 +268,8 @@ func (r renderer) appendChatID(b []byte, i uint32, c chat) []byte {
 		b = append(b, "meeting_"...)
 		b = base64.StdEncoding.AppendEncode(b, name[:])
 	default:
-		b = appendHex(b, h, 16)
-		b = appendHex(b, scramble(h), 16)
+		b = appendHex(b, h)
+		b = appendHex(b, scramble(h))
 	}
 	return append(b, "@thread.v2"...)
 }

@@ -52,9 +52,9 @@ func (r renderer) sender(index uint32, kind messageKind, c chat) sender {
 	a, b := d.next(), d.next()
 	switch stranger.identityType {
 	case "anonymousGuest":
-		s.id = string(appendHex(appendHex(nil, a, 16), b, 16))
+		s.id = string(appendHex(appendHex(nil, a), b))
 	case "personalMicrosoftAccountUser":
-		s.id = string(appendHex(nil, a, 16))
+		s.id = string(appendHex(nil, a))
 	case "skypeUser":
 		s.id = s.name + strconv.FormatUint(a%9000+1000, 10)
 	case "phoneUser":
@@ -93,8 +93,9 @@ func displayName(user uint32) string {
 	return name
 }
 
-func appendHex(dst []byte, n uint64, digits int) []byte {
-	for i := digits - 1; i >= 0; i-- {
+// appendHex appends the 16 hexadecimal digits of n.
+func appendHex(dst []byte, n uint64) []byte {
+	for i := 15; i >= 0; i-- {
 		dst = append(dst, hexDigits[n>>(4*i)&15])
 	}
 	return dst

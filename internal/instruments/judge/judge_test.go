@@ -19,7 +19,6 @@ func TestRun_AcceptsWhatIsRight(t *testing.T) {
 	s := newScene(t, newStack(t), 3)
 	first, second, third := made("c1", "m1", 1), made("c1", "m1", 2), made("c1", "m1", 3)
 	other, letter, cut, never := made("c2", "m1", 1), made("c2", "m2", 1), made("c2", "m3", 1), made("c2", "m4", 1)
-	const bad = `{"chatId":"c","body":{"content":"no id"}}`
 
 	s.shown(first, to(alice, noon+1000), to(bob, noon+2000))
 	s.shown(second, to(alice, noon+3000))
@@ -27,12 +26,12 @@ func TestRun_AcceptsWhatIsRight(t *testing.T) {
 	s.shown(other, to(bob, noon+2000))
 	s.shown(letter, to(bob, noon+2000))
 	s.shown(cut, cutOff(to(bob, noon+2000)))
-	s.bad(bad, to(alice, noon+3000))
+	s.bad(to(alice, noon+3000))
 	s.shown(never)
 
 	s.commit(s.record(first, 0), s.record(other, 2), s.mark(bob, noon+2100, noon+2000))
 	s.write(kgo.TryAbort, s.record(third, 0), s.record(other, 2), s.letter("junk"), s.mark(alice, noon+2500, noon+9000))
-	s.commit(s.letter(bad), s.letter(letter.raw()))
+	s.commit(s.letter(badItem), s.letter(letter.raw()))
 	s.commit(s.record(third, 0), s.mark(alice, noon+4000, noon+3000), s.mark(bob, noon+4000, noon+3500))
 
 	s.config.Samples = 2
@@ -337,7 +336,6 @@ func TestRun_ReadsTheLedgerAsItIsMeant(t *testing.T) {
 		}
 		return fields
 	}
-	const bad = `{"chatId":"c","body":{"content":"no id"}}`
 	for _, c := range []struct {
 		name  string
 		build func(*scene)
@@ -374,7 +372,7 @@ func TestRun_ReadsTheLedgerAsItIsMeant(t *testing.T) {
 		},
 		{
 			name:  "a bad item that is lost",
-			build: func(s *scene) { s.bad(bad, to(alice, noon)) },
+			build: func(s *scene) { s.bad(to(alice, noon)) },
 			want:  counts{exposed: 1, missing: 1, uncommitted: 1},
 		},
 		{
@@ -388,17 +386,17 @@ func TestRun_ReadsTheLedgerAsItIsMeant(t *testing.T) {
 		},
 		{
 			name:  "a bad item whose bytes were changed on the way",
-			build: func(s *scene) { s.bad(bad, to(alice, noon)); s.commit(s.letter(bad + " ")) },
+			build: func(s *scene) { s.bad(to(alice, noon)); s.commit(s.letter(badItem + " ")) },
 			want:  counts{exposed: 1, missing: 1, unknown: 1, uncommitted: 1},
 		},
 		{
 			name:  "a bad item that was read a hundred times and written twice",
-			build: func(s *scene) { s.bad(bad, to(alice, noon)); s.commit(s.letter(bad), s.letter(bad)) },
+			build: func(s *scene) { s.bad(to(alice, noon)); s.commit(s.letter(badItem), s.letter(badItem)) },
 			want:  counts{exposed: 1, deadLetters: 1, duplicated: 1},
 		},
 		{
 			name:  "a bad item that was cut off and is absent",
-			build: func(s *scene) { s.bad(bad, cutOff(to(alice, noon))) },
+			build: func(s *scene) { s.bad(cutOff(to(alice, noon))) },
 		},
 		{
 			name: "a bad item with an identity that could be converted after all",

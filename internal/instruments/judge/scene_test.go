@@ -222,10 +222,13 @@ func ledgerFields(v version, showings []showing) map[string]any {
 	}
 }
 
-// bad adds a bad item, of which the ledger has only the raw JSON's hash.
-func (s *scene) bad(raw string, showings ...showing) {
+// badItem is an item that cannot be a record.
+const badItem = `{"chatId":"c","body":{"content":"no id"}}`
+
+// bad adds badItem, of which the ledger has only the hash of the raw JSON.
+func (s *scene) bad(showings ...showing) {
 	s.t.Helper()
-	s.line(map[string]any{"bad": "no id", "chatId": "c", "sha256": hash(raw), "shown": showings})
+	s.line(map[string]any{"bad": "no id", "chatId": "c", "sha256": hash(badItem), "shown": showings})
 }
 
 func hash(text string) string {
