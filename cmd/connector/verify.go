@@ -1,11 +1,8 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -92,8 +89,8 @@ func (v *verification) run(cmd *cobra.Command) error {
 	}
 	users := v.users
 	if len(users) == 0 {
-		if users, err = everyone(ctx, c, stored); err != nil {
-			return err
+		if users, err = audit.Mailboxes(ctx, c.tenant.Directory, stored); err != nil {
+			return fmt.Errorf("verify: %w", err)
 		}
 	}
 	screen := terminal.NewLive(cmd.ErrOrStderr())
@@ -117,20 +114,6 @@ func (v *verification) run(cmd *cobra.Command) error {
 		return errJudged
 	}
 	return nil
-}
-
-// everyone lists the users who are polled now and those who have a position from before.
-func everyone(ctx context.Context, c *chosen, stored *offsets.Snapshot) ([]string, error) {
-	found, err := c.tenant.Directory.Discover(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("verify: discover the users: %w", err)
-	}
-	for _, e := range stored.Entries() {
-		if !found.Excluded[e.User] {
-			found.Users[e.User] = true
-		}
-	}
-	return slices.Sorted(maps.Keys(found.Users)), nil
 }
 
 func (v *verification) config(c *chosen, stored *offsets.Snapshot, users []string, from, to time.Time, progress func(audit.Progress)) audit.Config {

@@ -7,5 +7,5 @@
 // It promises that it writes nothing that lasts (no record, no topic, no schema, no position), that it fences nobody, joins
 // no group, and that no finding holds a secret, a token or anything of a message.
 //
-// It must not know how the configuration is written or how findings are shown.
+// A [Report] shows the findings. It must not know how the configuration is written.
 package doctor

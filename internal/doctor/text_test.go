@@ -1,11 +1,9 @@
-package main
+package doctor
 
 import (
 	"bytes"
 	"strings"
 	"testing"
-
-	"github.com/teams-kafka/connector/internal/doctor"
 )
 
 // The first line of a finding has the cause, however long the text is and wherever it breaks; the whole text
@@ -25,8 +23,8 @@ func TestReport_TheFirstLineHasTheCause(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out bytes.Buffer
-			r := &report{out: &out}
-			r.add(doctor.Finding{Check: "check", Verdict: doctor.OK, Seen: c.seen})
+			r := NewReport(&out, false)
+			r.Add(Finding{Check: "check", Verdict: OK, Seen: c.seen})
 			first, below, _ := strings.Cut(out.String(), "\n")
 			if !strings.HasSuffix(first, c.first) || len(first) > c.longest {
 				t.Errorf("first line %q", first)
