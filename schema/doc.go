@@ -15,8 +15,7 @@
 // A dead letter has no schema: it is the item itself, the JSON that Graph sent, with headers that
 // say why it could not become a record.
 //
-// The package must not know where records come from (Graph's HTTP, JSON) nor how they are produced.
-// It encodes only. Nothing in the running connector decodes Avro, because the encoding library has
+// It must not know Graph, or how records are produced: HTTP is for the registry alone. It encodes only. Nothing in the running connector decodes Avro, because the encoding library has
 // open advisories on its decoding side; the commands and tests that decode do so with an independent
 // library.
 package schema

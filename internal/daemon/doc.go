@@ -4,6 +4,6 @@
 // It promises that whatever keeps a tenant from making progress is a reason in readiness and in the status, named by its
 // cause, and that Run ends within the shutdown timeout.
 //
-// It must not know how Graph, Kafka or Avro work; it only connects the packages that do. It does not read the
-// environment, print, or end the process; cmd/connector does.
+// How Graph, Kafka and Avro work is left to the packages that it connects. It must not know the command line: it does
+// not read the environment, print, or end the process; cmd/connector does.
 package daemon
