@@ -68,7 +68,9 @@ func (p *Poller) settle(o outcome) {
 
 func (p *Poller) succeeded(u *user) {
 	p.cfg.Metrics.polls.WithLabelValues("done").Inc()
+	was := u.suspended
 	p.recovered(u)
+	p.relieve(was)
 	u.top = min(p.cfg.PageSize, u.top*2)
 	u.due = p.due(u)
 	// Marks go by the slower of both clocks. If that is Graph's, they alone would make the user due at
@@ -81,6 +83,34 @@ func (p *Poller) succeeded(u *user) {
 		u.due = time.Now().Add(min(askClock, p.cfg.Ladder.Interval()))
 	}
 	u.wanted = u.due
+}
+
+// relieve makes everybody due who is suspended for the reason that a user was suspended for until now, if
+// nobody who waits is well: a service that denies every user, and then no longer does, is left alone by
+// some of them for hours.
+func (p *Poller) relieve(was *Error) {
+	if was == nil {
+		return
+	}
+	var alike []*user
+	everybody := true
+	p.each(func(u *user) {
+		everybody = everybody && u.suspended != nil
+		if u.suspended != nil && u.suspended.Reason == was.Reason {
+			alike = append(alike, u)
+		}
+	})
+	if !everybody || len(alike) == 0 {
+		return
+	}
+	p.cfg.Log.Info("everybody was suspended; those who were for the reason that has passed are polled again", "reason", was.Reason, "users", len(alike))
+	now := time.Now()
+	for _, u := range alike {
+		if p.queue.remove(u) {
+			u.due, u.pause = now, nil
+			p.schedule(u)
+		}
+	}
 }
 
 // recovered forgets a user's failures.

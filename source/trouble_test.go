@@ -227,6 +227,51 @@ func TestPoller_AnOutageIsTheTenants(t *testing.T) {
 	}
 }
 
+// Graph denies every user for half a day, which each of them is suspended for. Once one is no longer denied,
+// nobody waits for the rest of a pause of up to six hours.
+func TestPoller_ADenialOfEverybodyEndsForAllAtOnce(t *testing.T) {
+	for name, others := range map[string]string{"nobody else": "", "besides a user who is gone": "/u07/"} {
+		t.Run(name, func(t *testing.T) {
+			g := &graph{rate: 160}
+			answer := func(denied bool) func(int, *http.Request) (int, http.Header, string) {
+				return func(_ int, r *http.Request) (int, http.Header, string) {
+					switch {
+					case others != "" && strings.Contains(r.URL.Path, others):
+						return 404, nil, ""
+					case denied:
+						return 403, nil, `{"error":{"code":"Forbidden","message":"Forbidden"}}`
+					}
+					return 200, nil, emptyPage
+				}
+			}
+			g.answer = answer(true)
+			users := someUsers(20)
+			g.poll(t, users, time.Minute, 12*time.Hour, func(p *Poller, _ *delivered) {
+				if s := p.Status(); len(s.Suspended) != len(users) || s.Stalled == nil {
+					t.Errorf("%d of %d users are suspended, stalled %v", len(s.Suspended), len(users), s.Stalled)
+				}
+				g.mu.Lock()
+				g.answer, g.requests = answer(false), nil
+				g.mu.Unlock()
+				for range 8 * 60 {
+					if len(p.Status().Suspended) < len(users) {
+						break
+					}
+					<-time.After(time.Minute)
+				}
+				<-time.After(2 * time.Minute)
+				want := 0
+				if others != "" {
+					want = 1
+				}
+				if s := p.Status(); len(s.Suspended) != want || s.Stalled != nil {
+					t.Errorf("%d users are suspended two minutes after the first was polled, want %d; stalled: %v", len(s.Suspended), want, s.Stalled)
+				}
+			})
+		})
+	}
+}
+
 // As long as some requests succeed there is no outage: half of them failing costs about half of them.
 func TestPoller_HalfOfTheRequestsFailingIsNoOutage(t *testing.T) {
 	const interval, length = time.Second, 2 * time.Minute
