@@ -2,12 +2,17 @@ package source
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"time"
 )
 
-// stallAfter is how long a tenant may make no progress, although users are due, before its status says so.
-const stallAfter = time.Minute
+// How long a tenant may make no progress, although users are due, before its status says so. While requests
+// fail the status says so soon. A wait that Graph asks for by 429, and a slow response, are usual.
+const (
+	stallAfter   = time.Minute
+	failingAfter = 3 * time.Second
+)
 
 // Stall says since when a tenant makes no progress although users are due, and why. It names the
 // tenant's cause whatever that is: a stop, a hold, an outage, a login service that does not answer.
@@ -57,8 +62,12 @@ func (p *Poller) stall(now, due time.Time, users int, suspended []SuspendedUser)
 	if due.After(since) {
 		since = due
 	}
+	after := stallAfter
+	if failed := p.progress.failed; failed != nil && !errors.Is(failed, ErrThrottled) {
+		after = failingAfter
+	}
 	// A delivery that does not return waits for Kafka, which is not the source's to report.
-	if due.IsZero() || now.Sub(since) < stallAfter || p.delivering.Load() > 0 {
+	if due.IsZero() || now.Sub(since) < after || p.delivering.Load() > 0 {
 		return nil
 	}
 	s := &Stall{Since: since, Reason: ErrUnavailable, Detail: "graph: no response to the requests under way"}

@@ -81,6 +81,45 @@ func TestStatus_StallNamesWhatKeepsTheTenantFromMakingProgress(t *testing.T) {
 	}
 }
 
+// While requests fail, the status says within five seconds why no page arrives. A wait of seconds that Graph
+// asks for by 429 is no stall.
+func TestStatus_AFailureIsShownWithinFiveSeconds(t *testing.T) {
+	for name, c := range map[string]struct {
+		answer func(int, *http.Request) (int, http.Header, string)
+		broken func(*http.Request) error
+		login  signIn
+		users  int
+		want   error
+	}{
+		"500":              {answer: func(int, *http.Request) (int, http.Header, string) { return 500, nil, "" }, users: 30, want: ErrUnavailable},
+		"500 for one user": {answer: func(int, *http.Request) (int, http.Header, string) { return 500, nil, "" }, users: 1, want: ErrUnavailable},
+		"503 with Retry-After": {answer: func(int, *http.Request) (int, http.Header, string) {
+			return 503, http.Header{"Retry-After": {"20"}}, ""
+		}, users: 30, want: ErrUnavailable},
+		"HTML":       {answer: func(int, *http.Request) (int, http.Header, string) { return 200, nil, "<html>" }, users: 30, want: ErrMalformed},
+		"402":        {answer: func(int, *http.Request) (int, http.Header, string) { return 402, nil, "" }, users: 30, want: ErrUnpaid},
+		"no network": {broken: func(*http.Request) error { return errors.New("no route") }, users: 30, want: ErrUnavailable},
+		"login down": {login: func(context.Context) (azcore.AccessToken, error) {
+			return azcore.AccessToken{}, errors.New("dial: no route")
+		}, users: 30, want: ErrLogin},
+		"429": {answer: func(int, *http.Request) (int, http.Header, string) {
+			return 429, http.Header{"Retry-After": {"20"}}, ""
+		}, users: 30},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := &graph{answer: c.answer, broken: c.broken, login: c.login}
+			g.poll(t, someUsers(c.users), time.Second, 5*time.Second, func(p *Poller, _ *delivered) {
+				switch s := p.Status().Stalled; {
+				case c.want == nil && s != nil:
+					t.Errorf("stalled: %+v", s)
+				case c.want != nil && (s == nil || !errors.Is(s.Reason, c.want)):
+					t.Errorf("stalled: %+v, want %v", s, c.want)
+				}
+			})
+		})
+	}
+}
+
 func TestStatus_AnIdleTenantIsNotStalled(t *testing.T) {
 	g := &graph{answer: func(int, *http.Request) (int, http.Header, string) { return 200, nil, emptyPage }}
 	g.poll(t, []string{"a", "b"}, 24*time.Hour, 20*time.Hour, func(p *Poller, _ *delivered) {

@@ -176,7 +176,7 @@ func TestRun_TellsNoSecretAndNothingOfAMessage(t *testing.T) {
 		"failing":                 {trouble: refusal(500, "InternalServerError", "oh"), shown: "service is unavailable"},
 		"unavailable":             {trouble: refusal(503, "ServiceUnavailable", "later", "Retry-After", "1"), shown: "service is unavailable"},
 		"gateway timeout":         {trouble: refusal(504, "UnknownError", ""), shown: "shrink"},
-		"redirect":                {trouble: refusal(302, "", "", "Location", "https://elsewhere.invalid/"+canary), shown: "nextLink refused"},
+		"redirect":                {trouble: refusal(302, "", "", "Location", "https://elsewhere.invalid/"+canary), shown: "302"},
 		"truncated":               {trouble: answer("application/json", func(p []byte) []byte { return p[:len(p)-1] }), shown: "malformed response"},
 		"no JSON":                 {trouble: answer("text/html", func([]byte) []byte { return []byte("<p>" + canary) }), shown: "malformed response"},
 		"a page of another kind":  {trouble: answer("application/json", func([]byte) []byte { return []byte(`{"value":"` + canary + `"}`) }), shown: "malformed response"},

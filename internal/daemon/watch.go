@@ -14,9 +14,11 @@ import (
 const (
 	// lookEvery is how often stalls are looked for.
 	lookEvery = time.Second
-	// logAfter is how long a stall lasts before the log says so, whatever the poll interval. Restarts and
-	// rebalances of a few seconds are nobody's concern.
-	logAfter = time.Minute
+	// logAfter is how long a stall lasts before the log says so, whatever the poll interval; a start and a
+	// rebalance may take startAfter.
+	logAfter, startAfter = 5 * time.Second, time.Minute
+	// changeAfter is how long after one line another reason is logged at the earliest.
+	changeAfter = time.Minute
 	// remindAfter is how often the log repeats a stall that lasts.
 	remindAfter = 30 * time.Minute
 	// overAfter is how long nothing must be stalled until a stall is over: a stream that fails, restarts and
@@ -24,8 +26,8 @@ const (
 	overAfter = 10 * time.Second
 )
 
-// watch tells of stalls: in the metric at once, in the log when one has lasted for a minute, each half hour
-// while it lasts, and when it is over.
+// watch reports stalls: in the metric at once, in the log when one has lasted for some seconds, each half
+// hour while it lasts, and when it is over.
 type watch struct {
 	log      *slog.Logger
 	stalled  *prometheus.GaugeVec
@@ -79,8 +81,12 @@ func (w *watch) observe(now time.Time, stalls []stall) {
 		}
 		e.last, e.seen = s, now
 		lasted := now.Sub(e.began)
-		changed := e.said != s.reason && now.Sub(e.logged) >= logAfter
-		if lasted >= logAfter && (changed || now.Sub(e.logged) >= remindAfter) {
+		changed := e.said != s.reason && now.Sub(e.logged) >= changeAfter
+		after := logAfter
+		if s.reason == stalledStarting || s.reason == stalledGroup {
+			after = startAfter
+		}
+		if lasted >= after && (changed || now.Sub(e.logged) >= remindAfter) {
 			e.logged, e.said = now, s.reason
 			w.log.Warn("stalled: no progress", append(attributes(s), "what", s.what, "error", s.detail,
 				"lasted", lasted.Round(time.Second).String(), "remedy", s.advice())...)

@@ -13,7 +13,7 @@ import (
 	"github.com/teams-kafka/connector/internal/instruments/stage"
 )
 
-// A stall is logged when it has lasted for a minute, when its reason changes, each half hour, and at its
+// A stall is logged when it has lasted for five seconds, when its reason changes, each half hour, and at its
 // end; what interrupts it for a few seconds is not an end.
 func TestWatch_LogsTheBeginningReasonAndEndOfAStallOnce(t *testing.T) {
 	var log stage.Log
@@ -36,10 +36,10 @@ func TestWatch_LogsTheBeginningReasonAndEndOfAStallOnce(t *testing.T) {
 	}
 	kafka := stall{tenant: "t", reason: stalledKafka, what: "failing", since: began}
 	login := stall{tenant: "t", reason: stalledLogin, what: "no page arrives", since: began}
-	look(59*time.Second, kafka)
-	expect("before a minute", 0, 0)
-	look(2*time.Second, kafka)
-	expect("after a minute", 1, 0)
+	look(5*time.Second, kafka)
+	expect("before five seconds", 0, 0)
+	look(time.Second, kafka)
+	expect("after five seconds", 1, 0)
 	look(8 * time.Second)
 	look(29*time.Minute, kafka)
 	expect("interrupted for seconds", 1, 0)
@@ -55,15 +55,16 @@ func TestWatch_LogsTheBeginningReasonAndEndOfAStallOnce(t *testing.T) {
 	}
 	look(time.Minute)
 	expect("at its end", 3, 1)
-	if !strings.Contains(log.String(), "reason=login lasted=33m") {
+	if !strings.Contains(log.String(), "reason=login lasted=32m") {
 		t.Errorf("the end does not say how long it lasted:\n%s", log.String())
 	}
 	if is := testutil.ToFloat64(w.stalled.WithLabelValues("t", "login")); is != 0 {
 		t.Errorf("the series is %v at the end", is)
 	}
-	look(30*time.Second, stall{tenant: "t", reason: stalledKafka, since: now}, stall{reason: stalledGroup, since: now})
+	look(4*time.Second, stall{tenant: "t", reason: stalledKafka, since: now})
+	look(30*time.Second, stall{reason: stalledGroup, since: now})
 	look(time.Minute)
-	expect("less than a minute", 3, 1)
+	expect("a failure of four seconds and a rebalance of thirty", 3, 1)
 }
 
 func TestReasons_AreDocumentedWithTheirRemedies(t *testing.T) {
