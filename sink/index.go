@@ -3,6 +3,7 @@ package sink
 import (
 	"encoding/binary"
 	"hash/maphash"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -10,16 +11,16 @@ import (
 	"github.com/teams-kafka/connector/transform"
 )
 
-// Index knows the newest version of every message that stands in the topic, as far back as its
-// horizon reaches. It is not safe for concurrent use.
+// Index knows the newest version of every message that the topic holds, for the parts of the past that
+// its user asked for. It is not safe for concurrent use, except for making keys.
 type Index struct {
 	tenant  string
 	source  string // of the tenant's records
 	seeds   [2]maphash.Seed
 	entries table
 	odd     map[Key]oddEtags // of messages with etags that an entry cannot hold
-	most    int
-	evicted int
+	letters map[Key]int64    // dead letters without a version, and when each was written
+	swept   int              // shards that the present round of Sweep has seen
 }
 
 // Key is a 128-bit hash of what names a message: tenant id, chatId and id.
@@ -43,22 +44,21 @@ const (
 	Superseded
 )
 
-// NewIndex makes an empty index for one tenant that holds at most so many messages.
-func NewIndex(tenant string, most int) *Index {
+// NewIndex makes an empty index for one tenant.
+func NewIndex(tenant string) *Index {
 	return &Index{
-		tenant: tenant,
-		source: transform.Source(tenant),
-		seeds:  [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()},
-		odd:    make(map[Key]oddEtags),
-		most:   most,
+		tenant:  tenant,
+		source:  transform.Source(tenant),
+		seeds:   [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()},
+		odd:     make(map[Key]oddEtags),
+		letters: make(map[Key]int64),
 	}
 }
 
 // MessageKey is the key of a message.
 func (x *Index) MessageKey(id transform.Identity) Key { return x.key("message", id.ChatID, id.ID) }
 
-// LetterKey is the key of a dead letter that has no version to be ordered by, made from the name that
-// its record carries.
+// LetterKey is the key of a dead letter without a version, made from the name that its record carries.
 func (x *Index) LetterKey(name string) Key { return x.key("letter", name, "") }
 
 func (x *Index) key(kind, a, b string) (k Key) {
@@ -127,9 +127,6 @@ func (x *Index) Put(k Key, v transform.Version) {
 	if known && x.compare(k, e, v) != New {
 		return
 	}
-	if !known && x.entries.count >= x.most {
-		x.evict()
-	}
 	number, ok := plain(v)
 	x.entries.put(k, entry{time: v.Time, etag: number})
 	odd, some := x.odd[k]
@@ -154,23 +151,43 @@ func plain(v transform.Version) (number uint64, ok bool) {
 	return number, v.ETag[0] != '0' || v.ETag == "0"
 }
 
-// Len is the number of messages known.
-func (x *Index) Len() int { return x.entries.count }
+// PutLetter records that a dead letter without a version was written, and when, in milliseconds.
+func (x *Index) PutLetter(k Key, when int64) { x.letters[k] = max(x.letters[k], when) }
 
-// Evicted is how many messages were forgotten for want of room. Each can cost a duplicate.
-func (x *Index) Evicted() int { return x.evicted }
-
-// Sweep forgets the versions older than an instant in milliseconds, which no window can ask for any
-// more, and returns how many they were.
-func (x *Index) Sweep(before int64) int {
-	all := x.entries.count
-	x.entries.sweep(before, func(k Key) { delete(x.odd, k) })
-	return all - x.entries.count
+// CheckLetter reports whether a dead letter without a version was written before.
+func (x *Index) CheckLetter(k Key) bool {
+	_, written := x.letters[k]
+	return written
 }
 
-// evict makes room for a sixteenth of the bound by forgetting the oldest versions.
-func (x *Index) evict() {
-	times := x.entries.times()
+// Len is the number of messages and letters known.
+func (x *Index) Len() int { return x.entries.count + len(x.letters) }
+
+// Sweep forgets the versions whose time, in milliseconds, is not to be kept: those of one small part of
+// the index with each call, so that whoever else needs the index waits only for that. more is false when
+// a round through all parts has come to its end.
+func (x *Index) Sweep(keep func(time int64) bool) (more bool) {
+	x.entries.sweep(x.swept, keep, func(k Key) { delete(x.odd, k) })
+	if x.swept++; x.swept < tableShards {
+		return true
+	}
+	x.swept = 0
+	return false
+}
+
+// SweepLetters forgets the dead letters without a version that were written before an instant, in
+// milliseconds.
+func (x *Index) SweepLetters(before int64) {
+	maps.DeleteFunc(x.letters, func(_ Key, when int64) bool { return when < before })
+}
+
+// Middle returns the time, in milliseconds, before which half of the versions of a stretch of time lie,
+// and about how many those of the stretch are.
+func (x *Index) Middle(from, to int64) (middle int64, versions int) {
+	times, part := x.entries.sample(from, to)
+	if len(times) == 0 {
+		return from, 0
+	}
 	slices.Sort(times)
-	x.evicted += x.Sweep(times[len(times)/16] + 1)
+	return times[len(times)/2], int(float64(len(times)) / part)
 }

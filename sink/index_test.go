@@ -4,7 +4,6 @@ import (
 	"math/rand/v2"
 	"strconv"
 	"testing"
-	"time"
 
 	"github.com/teams-kafka/connector/transform"
 )
@@ -16,7 +15,7 @@ func identity(chat, id string, at int64, etag string) transform.Identity {
 // Copies of one version may differ in time by milliseconds, and lie between edits: each version passes once
 // (invariants 2, 3).
 func TestIndex_OnlyAStrictlyNewerVersionPasses(t *testing.T) {
-	x := NewIndex("tenant", 1000)
+	x := NewIndex("tenant")
 	k := x.MessageKey(identity("c", "1", 0, ""))
 	for _, step := range []struct {
 		at   int64
@@ -43,7 +42,7 @@ func TestIndex_OnlyAStrictlyNewerVersionPasses(t *testing.T) {
 }
 
 func TestIndex_KeysKeepMessagesApart(t *testing.T) {
-	x, other := NewIndex("tenant", 10), NewIndex("other", 10)
+	x, other := NewIndex("tenant"), NewIndex("other")
 	other.seeds = x.seeds
 	keys := map[Key]string{}
 	for name, k := range map[string]Key{
@@ -57,39 +56,73 @@ func TestIndex_KeysKeepMessagesApart(t *testing.T) {
 	}
 }
 
-func TestIndex_SweepAndEvictionForgetTheOldest(t *testing.T) {
-	x := NewIndex("tenant", 1000)
-	order := rand.New(rand.NewPCG(1, 2)).Perm(1500)
-	for _, n := range order {
+// sweep runs a whole round of Sweep, and returns how many steps it took.
+func (x *Index) sweep(keep func(int64) bool) (steps int) {
+	for steps = 1; x.Sweep(keep); steps++ {
+	}
+	return steps
+}
+
+// A sweep forgets exactly what is not to be kept, in small steps between which the index can be used.
+func TestIndex_ASweepForgetsInSmallSteps(t *testing.T) {
+	x := NewIndex("tenant")
+	put := func(n int) {
 		id := identity("c", strconv.Itoa(n), int64(n), strconv.Itoa(n))
 		x.Put(x.MessageKey(id), id.Version)
 	}
-	if x.Len() > 1000 || x.Evicted() < 500 {
-		t.Fatalf("%d entries, %d evicted", x.Len(), x.Evicted())
+	for _, n := range rand.New(rand.NewPCG(1, 2)).Perm(10_000) {
+		put(n)
 	}
-	if x.Evicted() > 600 {
-		t.Errorf("%d were evicted of 500 too many: room is made for a sixteenth at a time", x.Evicted())
+	keep := func(at int64) bool { return 1000 <= at && at < 2000 || at >= 8000 }
+	most, before := 0, x.Len()
+	for n := 20_000; x.Sweep(keep); n++ {
+		most = max(most, before-x.Len())
+		put(n) // by whoever comes between two steps
+		before = x.Len()
 	}
-	for n := 600; n < 1500; n++ { // of whom less than fifteen sixteenths of the bound are newer
+	if most > 400 {
+		t.Errorf("one step forgot %d of 7000 versions, which is no small part", most)
+	}
+	for n := range 10_000 {
 		id := identity("c", strconv.Itoa(n), int64(n), strconv.Itoa(n))
-		if x.Check(x.MessageKey(id), id.Version) != Seen {
-			t.Fatalf("%d was forgotten although older ones were there", n)
+		if known := x.Check(x.MessageKey(id), id.Version) == Seen; known != keep(int64(n)) {
+			t.Fatalf("the version of %d is known: %v", n, known)
 		}
 	}
-	left := x.Len()
-	if swept := x.Sweep(1400); x.Len() != left-swept || x.Len() > 100 || x.Len() == 0 {
-		t.Errorf("%d of %d swept", swept, left)
+}
+
+func TestIndex_TheMiddleOfAStretch(t *testing.T) {
+	for _, size := range []int{1, 100, 200_000} {
+		x := NewIndex("tenant")
+		for _, n := range rand.New(rand.NewPCG(1, 2)).Perm(2 * size) {
+			x.Put(x.MessageKey(identity("c", strconv.Itoa(n), 0, "")), transform.Version{Time: int64(n), ETag: "1"})
+		}
+		middle, versions := x.Middle(0, int64(size))
+		if off := float64(middle)/float64(size) - 0.5; size > 1 && (off < -0.03 || off > 0.03) {
+			t.Errorf("of %d versions %d is called the middle", size, middle)
+		}
+		if off := float64(versions)/float64(size) - 1; off < -0.1 || off > 0.1 {
+			t.Errorf("%d versions are taken for %d", size, versions)
+		}
+	}
+	if middle, versions := NewIndex("tenant").Middle(5, 9); middle != 5 || versions != 0 {
+		t.Errorf("of nothing %d is the middle, and there are %d", middle, versions)
 	}
 }
 
 func TestLetter_IsWrittenOnce(t *testing.T) {
-	x := NewIndex("tenant", 1000)
+	x := NewIndex("tenant")
 	l := Letter{Raw: []byte(`{"id":`)}
-	if x.CheckLetter(l.Name()) {
+	if x.CheckLetter(x.LetterKey(l.Name())) {
 		t.Fatal("seen before it was written")
 	}
-	x.PutLetter(l.Name(), time.Now())
-	if !x.CheckLetter(l.Name()) || x.CheckLetter(Letter{Raw: []byte(`{"id"`)}.Name()) {
+	x.PutLetter(x.LetterKey(l.Name()), 1)
+	if !x.CheckLetter(x.LetterKey(l.Name())) || x.CheckLetter(x.LetterKey(Letter{Raw: []byte(`{"id"`)}.Name())) {
 		t.Error("a letter is not told from another")
+	}
+	x.PutLetter(x.LetterKey("old"), 0)
+	x.SweepLetters(1)
+	if x.CheckLetter(x.LetterKey("old")) || !x.CheckLetter(x.LetterKey(l.Name())) {
+		t.Error("not just the old letter was swept")
 	}
 }

@@ -165,7 +165,7 @@ func TestWriter_ASecondOneFencesTheFirst(t *testing.T) {
 		t.Errorf("the first writer's commit: %v, want ErrFenced", err)
 	}
 
-	x := NewIndex("tenant", 1000)
+	x := NewIndex("tenant")
 	if _, err := Rebuild(t.Context(), opts, topics, x, time.Now().Add(-time.Hour), 10*time.Second); err != nil {
 		t.Fatal(err)
 	}
@@ -193,7 +193,7 @@ func TestRebuild_FindsVersionsAndLettersAndNothingOfOthers(t *testing.T) {
 	if err := w.Commit(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	x := NewIndex("tenant", 1000)
+	x := NewIndex("tenant")
 	done, err := Rebuild(t.Context(), opts, topics, x, time.Now().Add(-30*24*time.Hour), 10*time.Second)
 	if err != nil {
 		t.Fatal(err)
@@ -206,7 +206,7 @@ func TestRebuild_FindsVersionsAndLettersAndNothingOfOthers(t *testing.T) {
 			t.Errorf("%v is not in the index", id)
 		}
 	}
-	if !x.CheckLetter(bad.Name()) {
+	if !x.CheckLetter(x.LetterKey(bad.Name())) {
 		t.Error("the dead letter is not in the index")
 	}
 }
@@ -229,13 +229,13 @@ func TestRebuild_NamesThePartitionThatAnOpenTransactionHidesAndWaitsForIt(t *tes
 		t.Fatal(err)
 	}
 
-	_, err = Rebuild(t.Context(), opts, topics, NewIndex("tenant", 10), time.Now().Add(-time.Hour), 500*time.Millisecond)
+	_, err = Rebuild(t.Context(), opts, topics, NewIndex("tenant"), time.Now().Add(-time.Hour), 500*time.Millisecond)
 	if err == nil || !strings.Contains(err.Error(), "reading out partition") || !strings.Contains(err.Error(), "open") {
 		t.Errorf("got %v, want an error that names the partition", err)
 	}
 
 	ended := make(chan error, 1)
-	x := NewIndex("tenant", 10)
+	x := NewIndex("tenant")
 	go func() {
 		_, err := Rebuild(context.WithoutCancel(t.Context()), opts, topics, x, time.Now().Add(-time.Hour), 20*time.Second)
 		ended <- err
@@ -267,7 +267,7 @@ func TestRebuild_BlamesNoTransactionWhereNoneIsOpen(t *testing.T) {
 	}
 	commit(t, openWriter(t, opts, limits), record(identity("c", "1", time.Now().UnixMilli(), "1")))
 	kafka.Cluster().Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Fetch}, Err: kerr.KafkaStorageError, Count: -1})
-	_, err = Rebuild(t.Context(), opts, topics, NewIndex("tenant", 10), time.Now().Add(-time.Hour), 500*time.Millisecond)
+	_, err = Rebuild(t.Context(), opts, topics, NewIndex("tenant"), time.Now().Add(-time.Hour), 500*time.Millisecond)
 	if err == nil || !strings.Contains(err.Error(), "reading out partition") || !strings.Contains(err.Error(), "no transaction is open there") {
 		t.Errorf("got %v, want an error that names the partition and blames no transaction", err)
 	}

@@ -67,19 +67,3 @@ func (l Letter) Record(topic, tenant string) *kgo.Record {
 	}
 	return &kgo.Record{Topic: topic, Key: []byte(key), Value: l.Value, Headers: headers, Timestamp: l.When}
 }
-
-// LetterVersion is the version in the index of a letter that has none: all are equal, and it is as old
-// as the letter, so that it is swept with its time.
-func LetterVersion(when time.Time) transform.Version {
-	return transform.Version{Time: when.UnixMilli(), ETag: "0"}
-}
-
-// CheckLetter tells whether a letter without a version was written before.
-func (x *Index) CheckLetter(name string) bool {
-	return x.Check(x.LetterKey(name), LetterVersion(time.Time{})) == Seen
-}
-
-// PutLetter records that a letter without a version was written.
-func (x *Index) PutLetter(name string, when time.Time) {
-	x.Put(x.LetterKey(name), LetterVersion(when))
-}

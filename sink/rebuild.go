@@ -15,41 +15,78 @@ import (
 // comes from another clock than the version's own.
 const clockSkew = time.Hour
 
-// Rebuilt says what a rebuild read.
-type Rebuilt struct {
+// Scanned is what a scan read.
+type Scanned struct {
 	Records, Foreign int
 	Seconds          float64
 }
 
-// Rebuild fills the index with every version since an instant that stands in the output topic or the
-// dead letters, from keys and headers alone (invariant 5). The predecessor must be fenced before, so
-// that what its last transaction wrote is decided. patience is how long another producer's open
-// transaction may keep a part of a topic invisible.
-func Rebuild(ctx context.Context, client []kgo.Opt, t Topics, x *Index, since time.Time, patience time.Duration) (Rebuilt, error) {
+// Known is a version that the topics hold, or a dead letter without one.
+type Known struct {
+	Key     Key
+	Version transform.Version // of a letter without one only the time, that of its writing
+	Letter  bool              // without a version
+}
+
+// scanBatch is how many records a scan hands over at once.
+const scanBatch = 500
+
+// Scan reads the output topic and the dead letters, from keys and headers alone, and hands over every
+// version of the index's tenant with a time since an instant (invariant 5). Older ones can be among them.
+// The predecessor must be fenced before, so that what its last transaction wrote is decided. patience is
+// how long an open transaction may hide a part of a topic. A batch is valid until each returns; the index
+// makes the keys only.
+func Scan(ctx context.Context, client []kgo.Opt, t Topics, x *Index, since time.Time, patience time.Duration, each func([]Known)) (Scanned, error) {
 	began := time.Now()
-	var done Rebuilt
+	var done Scanned
+	batch := make([]Known, 0, scanBatch)
 	from := since.Add(-clockSkew)
 	records, err := tail.Read(ctx, tail.Config{
 		Client:   client,
 		Topics:   []tail.Topic{{Name: t.Output, Since: from}, {Name: t.DeadLetters, Since: from}},
 		Patience: patience,
 	}, func(r *kgo.Record) error {
-		if !x.restore(r, r.Topic == t.DeadLetters) {
+		known, ok := x.known(r, r.Topic == t.DeadLetters)
+		if !ok {
 			done.Foreign++
+			return nil
+		}
+		if batch = append(batch, known); len(batch) == scanBatch {
+			each(batch)
+			batch = batch[:0]
 		}
 		return nil
 	})
 	if err != nil {
-		return done, fmt.Errorf("sink: rebuild the index: %w", err)
+		return done, fmt.Errorf("sink: read back what was written: %w", err)
 	}
-	x.entries.fit()
+	each(batch)
 	done.Records, done.Seconds = records, time.Since(began).Seconds()
 	return done, nil
 }
 
-// restore puts one record back into the index, and reports false for one that this tenant's connector
-// did not write.
-func (x *Index) restore(r *kgo.Record, letter bool) bool {
+// Rebuild fills an index that nobody else uses yet with every version since an instant.
+func Rebuild(ctx context.Context, client []kgo.Opt, t Topics, x *Index, since time.Time, patience time.Duration) (Scanned, error) {
+	done, err := Scan(ctx, client, t, x, since, patience, func(batch []Known) {
+		for i := range batch {
+			x.Restore(&batch[i])
+		}
+	})
+	x.entries.fit()
+	return done, err
+}
+
+// Restore records what a scan found.
+func (x *Index) Restore(k *Known) {
+	if k.Letter {
+		x.PutLetter(k.Key, k.Version.Time)
+		return
+	}
+	x.Put(k.Key, k.Version)
+}
+
+// known reads one record. ok is false for one that this tenant's connector did not write.
+func (x *Index) known(r *kgo.Record, letter bool) (k Known, ok bool) {
 	var source, eventID, subject, eventTime, name []byte
 	for _, h := range r.Headers {
 		switch h.Key {
@@ -66,19 +103,14 @@ func (x *Index) restore(r *kgo.Record, letter bool) bool {
 		}
 	}
 	if string(source) != x.source {
-		return false
+		return Known{}, false
 	}
 	if letter && len(eventID) == 0 {
-		if len(name) == 0 {
-			return false
-		}
-		x.PutLetter(string(name), r.Timestamp)
-		return true
+		return Known{Key: x.LetterKey(string(name)), Version: transform.Version{Time: r.Timestamp.UnixMilli()}, Letter: true}, len(name) > 0
 	}
 	id, err := transform.IdentityFromHeaders(r.Key, eventID, subject, eventTime)
 	if err != nil {
-		return false
+		return Known{}, false
 	}
-	x.Put(x.MessageKey(id), id.Version)
-	return true
+	return Known{Key: x.MessageKey(id), Version: id.Version}, true
 }

@@ -14,7 +14,7 @@ import (
 // rebuilt reads the index back and checks how many records that took.
 func rebuilt(t *testing.T, opts []kgo.Opt, since time.Time, records int) *Index {
 	t.Helper()
-	x := NewIndex("tenant", 1000)
+	x := NewIndex("tenant")
 	done, err := Rebuild(t.Context(), opts, topics, x, since, 10*time.Second)
 	if err != nil {
 		t.Fatal(err)
@@ -89,7 +89,7 @@ func TestRebuild_Version01IsReadForEver(t *testing.T) {
 		}
 	}
 	for _, name := range []string{"19:c@thread.v2/9/10", "sha256:00ff"} {
-		if !x.CheckLetter(name) {
+		if !x.CheckLetter(x.LetterKey(name)) {
 			t.Errorf("letter %s is not known", name)
 		}
 	}
@@ -148,7 +148,7 @@ func TestRebuild_IngestTimestampsOfAClockThatIsBehind(t *testing.T) {
 		r := record(id)
 		r.Timestamp = now
 		commit(t, w, r)
-		x := NewIndex("tenant", 1000)
+		x := NewIndex("tenant")
 		if _, err := Rebuild(t.Context(), opts, topics, x, time.UnixMilli(id.Version.Time), 10*time.Second); err != nil {
 			t.Fatal(err)
 		}
@@ -210,12 +210,14 @@ func TestWriter_TwoIdempotentOnesAreNotKeptApart(t *testing.T) {
 
 // What is known of a record must not hold its batch, of which it is a part, for days.
 func TestIndex_RestoreKeepsNothingOfTheRecord(t *testing.T) {
-	x := NewIndex("tenant", 10)
+	x := NewIndex("tenant")
 	id := transform.Identity{ChatID: "c", ID: "1", Version: transform.Version{Time: 1000, ETag: "no number"}}
 	r := record(id)
-	if !x.restore(r, false) {
+	known, ok := x.known(r, false)
+	if !ok {
 		t.Fatal("the record is foreign")
 	}
+	x.Restore(&known)
 	for _, h := range r.Headers {
 		if h.Key == transform.HeaderID {
 			for i := range h.Value {
@@ -243,7 +245,7 @@ func TestIndex_IsFittedOnceItHasGrown(t *testing.T) {
 	opts, limits := startTopics(t)
 	w := openWriter(t, opts, limits)
 	const messages = 5000
-	grown := NewIndex("tenant", 2*messages)
+	grown := NewIndex("tenant")
 	for n := range messages {
 		id := identity("c", strconv.Itoa(n), time.Now().UnixMilli(), strconv.Itoa(n))
 		grown.Put(grown.MessageKey(id), id.Version)
@@ -255,10 +257,10 @@ func TestIndex_IsFittedOnceItHasGrown(t *testing.T) {
 	if grown.loose() == 0 {
 		t.Fatal("no shard has grown beyond what it needs: the test shows nothing")
 	}
-	if swept := grown.Sweep(0); swept != 0 || grown.Len() != messages || grown.loose() > 0 {
+	if grown.sweep(func(int64) bool { return true }); grown.Len() != messages || grown.loose() > 0 {
 		t.Errorf("after a sweep of nothing %d of %d messages are left, and %d shards are too large", grown.Len(), messages, grown.loose())
 	}
-	x := NewIndex("tenant", 2*messages)
+	x := NewIndex("tenant")
 	if _, err := Rebuild(t.Context(), opts, topics, x, time.Now().Add(-time.Hour), 10*time.Second); err != nil {
 		t.Fatal(err)
 	}

@@ -101,39 +101,43 @@ func (t *table) fit() {
 	}
 }
 
-// loose tells whether a shard has more slots than it has when it is fitted.
+// loose reports whether a shard has more slots than it has when it is fitted.
 func (s *shard) loose() bool {
 	return len(s.slots) > max(leastSlots, int(float64(s.count)/fittedShare))
 }
 
-// sweep deletes the entries of versions before an instant, and tells of each. What is left is fitted.
-func (t *table) sweep(before int64, gone func(Key)) {
-	for i := range t.shards {
-		s := &t.shards[i]
-		left := s.count
-		for _, at := range s.slots {
-			if at.key != (Key{}) && at.time < before {
-				gone(at.key)
-				left--
-			}
+// sweep deletes the entries of one shard whose times are not to be kept, and tells of each. What is left is
+// fitted.
+func (t *table) sweep(number int, keep func(time int64) bool, gone func(Key)) {
+	s := &t.shards[number]
+	left := s.count
+	for i := range s.slots {
+		if at := &s.slots[i]; at.key != (Key{}) && !keep(at.time) {
+			gone(at.key)
+			left--
 		}
-		if left == s.count && !s.loose() {
-			continue
-		}
-		t.count -= s.count - left
-		s.rebuild(left, fittedShare, func(e entry) bool { return e.time >= before })
 	}
+	if left == s.count && !s.loose() {
+		return
+	}
+	t.count -= s.count - left
+	s.rebuild(left, fittedShare, func(e entry) bool { return keep(e.time) })
 }
 
-// times lists the times of all versions.
-func (t *table) times() []int64 {
-	times := make([]int64, 0, t.count)
+// sampleTimes is how many times are enough for a sample.
+const sampleTimes = 10_000
+
+// sample lists the times of a stretch in a part of the table, and says how large the part is.
+func (t *table) sample(from, to int64) (times []int64, part float64) {
 	for i := range t.shards {
-		for _, at := range t.shards[i].slots {
-			if at.key != (Key{}) {
+		for j := range t.shards[i].slots {
+			if at := &t.shards[i].slots[j]; at.key != (Key{}) && from <= at.time && at.time < to {
 				times = append(times, at.time)
 			}
 		}
+		if part = float64(i+1) / tableShards; len(times) >= sampleTimes {
+			break // keys are random, and so is what they have in a shard
+		}
 	}
-	return times
+	return times, part
 }

@@ -58,8 +58,8 @@ func (d *Daemon) tenant(tenant config.Tenant, httpClient *http.Client, agent str
 			Hook: worker.KafkaHook(d.registry, "writer", tenant.ID),
 		},
 		CommitInterval: cfg.CommitInterval, CommitRecords: cfg.CommitRecords,
-		IndexHorizon: cfg.IndexHorizon, IndexMaxEntries: cfg.IndexMaxEntries,
-		RebuildTimeout: cfg.RebuildTimeout, FinishTimeout: cfg.ShutdownTimeout / 2,
+		IndexMaxEntries: cfg.IndexMaxEntries,
+		RebuildTimeout:  cfg.RebuildTimeout, FinishTimeout: cfg.ShutdownTimeout / 2,
 		Metrics: workerMetrics, SourceMetrics: sourceMetrics,
 	}, nil
 }

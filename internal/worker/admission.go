@@ -42,7 +42,7 @@ type admission struct {
 func newAdmission(cfg Config, fits func(*kgo.Record) bool) *admission {
 	return &admission{
 		cfg:     cfg,
-		index:   sink.NewIndex(cfg.Tenant, cfg.IndexMaxEntries),
+		index:   sink.NewIndex(cfg.Tenant),
 		headers: transform.NewHeaders(cfg.Tenant, cfg.Encoder.ContentType()),
 		fits:    fits,
 	}
@@ -54,7 +54,7 @@ type decision struct {
 	record  *kgo.Record // to be written; nil if the item needs none
 	reason  string      // why the record is a dead letter
 	key     sink.Key
-	version transform.Version
+	version transform.Version // none of a dead letter whose item has no identity
 }
 
 // decide compares an item with the index and makes its record, unless the topic already holds the
@@ -87,7 +87,13 @@ func (a *admission) decide(it *item) (decision, error) {
 }
 
 // written records in the index that the record of a decision is in the transaction.
-func (a *admission) written(d decision) { a.index.Put(d.key, d.version) }
+func (a *admission) written(d decision) {
+	if d.version == (transform.Version{}) {
+		a.index.PutLetter(d.key, d.record.Timestamp.UnixMilli())
+		return
+	}
+	a.index.Put(d.key, d.version)
+}
 
 // record converts and encodes an item.
 func (a *admission) record(it *item) (*kgo.Record, error) {
@@ -122,8 +128,8 @@ func (a *admission) record(it *item) (*kgo.Record, error) {
 // unidentified decides what becomes of an item without an identity: a dead letter, once.
 func (a *admission) unidentified(it *item) (decision, error) {
 	letter := sink.Letter{Stage: "identify", Reason: it.err.Error(), Raw: it.raw, Identity: it.identity}
-	d := decision{key: a.index.LetterKey(letter.Name()), version: sink.LetterVersion(time.Now())}
-	if a.index.Check(d.key, d.version) == sink.Seen {
+	d := decision{key: a.index.LetterKey(letter.Name())}
+	if a.index.CheckLetter(d.key) {
 		return decision{outcome: outcomeSeen}, nil
 	}
 	return a.bury(d, letter, it)

@@ -96,7 +96,7 @@ func TestSession_IdempotentRecordsOfAForgottenProducerAreLookedUp(t *testing.T) 
 	if cfg.count(outcomeWritten) != 1 || cfg.count(outcomeSeen) != 1 {
 		t.Errorf("%d written, %d seen, want 1 and 1", cfg.count(outcomeWritten), cfg.count(outcomeSeen))
 	}
-	rebuilt, err := sink.Rebuild(t.Context(), cfg.Writer.Client, cfg.Writer.Topics, sink.NewIndex(cfg.Tenant, 10), now.Add(-time.Hour), cfg.RebuildTimeout)
+	rebuilt, err := sink.Rebuild(t.Context(), cfg.Writer.Client, cfg.Writer.Topics, sink.NewIndex(cfg.Tenant), now.Add(-time.Hour), cfg.RebuildTimeout)
 	if err != nil || rebuilt.Records != 1 {
 		t.Errorf("%d records in the topic, want 1 (%v)", rebuilt.Records, err)
 	}

@@ -199,11 +199,10 @@ func (m *Metrics) late(l source.Ladder, version, readBefore int64) {
 
 func (m *Metrics) index(x *sink.Index) {
 	m.indexSize.Set(float64(x.Len()))
-	m.evicted.Set(float64(x.Evicted()))
 }
 
 // rebuild records that versions were read back into the index, or could not be.
-func (m *Metrics) rebuild(r sink.Rebuilt, x *sink.Index, err error) {
+func (m *Metrics) rebuild(r sink.Scanned, x *sink.Index, err error) {
 	if err != nil {
 		m.rebuilds.WithLabelValues("failed").Inc()
 		return

@@ -1,135 +1,283 @@
 package worker
 
 import (
-	"context"
+	"iter"
 	"math"
+	"slices"
 	"time"
-
-	"github.com/teams-kafka/connector/sink"
-	"github.com/teams-kafka/connector/source"
 )
 
-// sweepInterval is how often the index forgets what no window can ask for any more.
-const sweepInterval = time.Minute
+// copySkew is how far the copies of one version in two mailboxes can lie apart (milliseconds were seen).
+// The index knows a version for so much longer than its own time can be asked for.
+const copySkew = int64(time.Minute / time.Millisecond)
 
-// copySkew is how much longer the index knows a version than its own time can be asked for. The copies of one version in
-// two mailboxes can lie apart (milliseconds were seen), and the one that is asked for last need not be the
-// one that was written.
-const copySkew = time.Minute
+// never is later than every instant.
+const never = math.MaxInt64
 
-// neverStrayed is the oldest version outside its window while there was none.
-const neverStrayed = math.MaxInt64
+// leaseFor is how long the index keeps what it was made to reach back for, so that all the users of one
+// outage find it: a suspended user is tried again after 6 hours at the latest.
+const leaseFor = 7 * time.Hour
 
-// reach is how far back the index knows what stands in the topic. Instants are in milliseconds.
+// reach is the part of the past that the index knows: every version that the topic holds with a time in
+// one of its spans (invariant 2). What lies elsewhere can be compared only after the topic was read back.
+// It is pure arithmetic on milliseconds.
 type reach struct {
-	floor int64 // complete from here on
-	stray int64 // the oldest version seen outside the window it was asked for
+	floor int64 // everything from here on is known,
+	band  span  // and this stretch before it, where memory does not allow all of the past
+
+	strays      []stray // stretches around items that were shown outside of their windows
+	strayPasses int     // since there were none
+
+	lease span  // [from, to): the floor does not rise above from before the instant to
+	asked int64 // the oldest instant that somebody waits for; never for none
+	lost  span  // from the oldest to the newest stray that somebody waits for
+	pass  *pass // the topic is being read back
 }
 
-// newReach is that of an index in which nothing stands.
-func newReach(now time.Time) reach { return reach{floor: now.UnixMilli(), stray: neverStrayed} }
+// span is a stretch of time: from, up to and not including to.
+type span struct{ from, to int64 }
 
-// oldest is the oldest instant that will still be asked for. Who is suspended or not polled at all does not hold
-// it: when such a user is read again, deliver reaches back. What came outside the window it was asked for
-// will come again.
-func (s *session) oldest(now time.Time) time.Time {
-	oldest := min(now.UnixMilli(), s.reach.stray)
-	idle := make(map[string]bool)
-	if s.poller != nil {
-		for _, suspended := range s.poller.Status().Suspended {
-			idle[suspended.User] = true
+func (s span) empty() bool                { return s.from >= s.to }
+func (s span) has(at int64) bool          { return s.from <= at && at < s.to }
+func (s span) covers(from, to int64) bool { return s.from <= from && to <= s.to }
+
+type stray struct {
+	span
+	used int64 // when it was asked for last
+}
+
+// pass is one reading back of the topic.
+type pass struct {
+	past     span   // becomes known for users
+	strays   []span // become known for items outside of their windows
+	narrowed bool   // memory did not allow all of it
+}
+
+// newReach knows everything from an instant on.
+func newReach(floor int64) reach {
+	return reach{floor: floor, asked: never, lost: span{never, 0}}
+}
+
+// knows reports whether the index must keep a version of this time, for what it knows or is about to.
+func (r *reach) knows(at int64) bool {
+	if at >= r.floor || r.band.has(at) {
+		return true
+	}
+	if r.pass != nil && (r.pass.past.has(at) || slices.ContainsFunc(r.pass.strays, func(s span) bool { return s.has(at) })) {
+		return true
+	}
+	return slices.ContainsFunc(r.strays, func(s stray) bool { return s.has(at) })
+}
+
+// oldest is the first instant that the index knows of.
+func (r *reach) oldest() int64 {
+	oldest := r.floor
+	if !r.band.empty() {
+		oldest = min(oldest, r.band.from)
+	}
+	for _, s := range r.strays {
+		oldest = min(oldest, s.from)
+	}
+	if r.pass != nil {
+		oldest = min(oldest, r.pass.since())
+	}
+	return oldest
+}
+
+// end is the first instant from one on whose items cannot be compared; never if all can.
+func (r *reach) end(from int64) int64 {
+	switch {
+	case from-copySkew >= r.floor:
+		return never
+	case r.band.has(from - copySkew):
+		return max(from, r.band.to-copySkew)
+	default:
+		return from
+	}
+}
+
+// compares reports whether an item of this time can be compared with what was written. inside tells
+// that it lies in the window it was asked for.
+func (r *reach) compares(at, now int64, inside bool) bool {
+	from, to := at-copySkew, at+copySkew+1
+	if from >= r.floor || r.band.covers(from, to) {
+		return true
+	}
+	for i := range r.strays {
+		if !inside && r.strays[i].covers(from, to) {
+			r.strays[i].used = now
+			return true
 		}
 	}
-	for user, p := range s.roster.positions {
-		if s.roster.polls(user) && !idle[user] {
-			oldest = min(oldest, s.cfg.Ladder.Oldest(p))
+	return false
+}
+
+// ask notes that somebody waits for items of this time.
+func (r *reach) ask(at int64) { r.asked = min(r.asked, at) }
+
+// askStray notes that somebody waits for an item outside of its window.
+func (r *reach) askStray(at int64) { r.lost = span{min(r.lost.from, at), max(r.lost.to, at+1)} }
+
+// needs are the users that are polled: the oldest instant that each can ask for, and whether it is read
+// at present or suspended.
+type needs = iter.Seq2[int64, bool]
+
+// regular is the first instant that a user polled at regular intervals can ask for. Suspended users hold
+// the floor up to there, so that a short outage never makes anybody read the topic again.
+func regular(now int64, back time.Duration) int64 { return now - back.Milliseconds() - copySkew }
+
+// start is the floor of a new session: what the users within the regular reach need. Those further behind
+// may be suspended for good; when they are not, the topic is read back for all of them together.
+func start(now int64, back time.Duration, users needs) int64 {
+	floor := now - copySkew
+	for need := range users {
+		if need -= copySkew; need >= regular(now, back) {
+			floor = min(floor, need)
 		}
 	}
-	return time.UnixMilli(oldest).Add(-copySkew)
+	return floor
 }
 
-// horizon is how far back the index must reach: to the oldest instant that will still be asked for, but at most
-// IndexHorizon.
-func (s *session) horizon(now time.Time) time.Time {
-	return s.bounded(now, s.oldest(now))
-}
-
-func (s *session) bounded(now, back time.Time) time.Time {
-	if limit := now.Add(-s.cfg.IndexHorizon); back.Before(limit) {
-		return limit
+// advance gives up what nobody will ask for any more.
+func (r *reach) advance(now int64, back time.Duration, users needs) {
+	if r.pass != nil {
+		return // it adds to what is known now
 	}
-	return back
-}
-
-// rebuild reads the topic back into the empty index.
-func (s *session) rebuild(ctx context.Context, now time.Time) error {
-	index := s.admission.index
-	since := s.horizon(now)
-	s.reach.floor = since.UnixMilli()
-	ended := s.cfg.Writer.Waiting.Begin("read the topic back")
-	rebuilt, err := sink.Rebuild(ctx, s.cfg.Writer.Client, s.cfg.Writer.Topics, index, since, s.cfg.RebuildTimeout)
-	ended()
-	s.cfg.Metrics.rebuild(rebuilt, index, err)
-	if err != nil {
-		return err
+	floor, front := now-copySkew, int64(never)
+	for need, reading := range users {
+		need -= copySkew
+		switch {
+		case need >= r.floor && (reading || need >= regular(now, back)):
+			floor = min(floor, need)
+		case reading && r.band.has(need):
+			front = min(front, need)
+		}
 	}
-	if back := s.oldest(now); back.Before(now.Add(-s.cfg.IndexHorizon)) {
-		s.log.Warn("users are read from further back than INDEX_HORIZON; what is older can be written again after each start",
-			"oldest", back.UTC(), "index_horizon", s.cfg.IndexHorizon)
+	if now < r.lease.to {
+		floor = min(floor, r.lease.from)
 	}
-	s.log.Info("index is rebuilt from the topic", "records", rebuilt.Records, "foreign", rebuilt.Foreign,
-		"messages", index.Len(), "since", since.UTC(), "seconds", rebuilt.Seconds,
-		"positions", len(s.roster.positions))
-	return nil
+	r.floor = max(r.floor, floor)
+	r.band.from = max(r.band.from, front)
+	if r.band.from >= r.band.to {
+		r.band = span{}
+	}
+	r.strays = slices.DeleteFunc(r.strays, func(s stray) bool {
+		return s.from >= r.floor || now-s.used > max(leaseFor, back).Milliseconds()
+	})
+	if len(r.strays) == 0 {
+		r.strayPasses = 0
+	}
 }
 
-// sweep forgets what will not be asked for any more. IndexHorizon bounds what is read from the topic and not what
-// this process has written itself, which IndexMaxEntries does: a history that is longer is read by each member
-// of a chat and twice, and would be written as often.
-func (s *session) sweep() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	now := time.Now()
-	oldest := s.oldest(now)
-	s.admission.index.Sweep(oldest.UnixMilli())
-	s.reach.floor = max(s.reach.floor, s.bounded(now, oldest).UnixMilli())
-	s.cfg.Metrics.index(s.admission.index)
-}
+// strayWidths are how far around a stray the topic's versions become known, with each pass further: one
+// item is as cheap as can be, and of a mailbox whose filter is ignored all is known after a few passes.
+var strayWidths = [...]time.Duration{time.Hour, 48 * time.Hour, 30 * 24 * time.Hour}
 
-// reachBack reads the topic again, from further back, before items are compared that are older than the
-// index reaches: those of a user who is new, came back, was suspended or was rewound, and those that lie
-// outside the window they were asked for (invariant 2). The caller holds mu, so that nothing is admitted meanwhile.
-func (s *session) reachBack(ctx context.Context, items []item, d source.Delivery) error {
-	if len(items) == 0 {
+// plan begins a pass for those who wait, nil if nobody does. It goes back for all who are behind, up to
+// twice as far as it must, because they come back one by one after the same outage.
+func (r *reach) plan(now int64, users needs) *pass {
+	p := &pass{}
+	if r.asked != never && r.compares(r.asked, now, true) {
+		r.asked = never
+	}
+	if r.asked != never && !r.behind(users) {
+		from := r.asked - copySkew
+		least := 2*from - now
+		for need := range users {
+			if need -= copySkew; least <= need && need < from {
+				from = need
+			}
+		}
+		p.past = span{from, r.floor}
+		r.band, r.asked = span{}, never
+	}
+	if !r.lost.empty() {
+		width := strayWidths[min(r.strayPasses, len(strayWidths)-1)].Milliseconds()
+		s := span{r.lost.from - width, min(r.floor, r.lost.to+width)}
+		if r.strayPasses >= len(strayWidths) {
+			s.to = r.floor
+		}
+		p.strays = append(p.strays, s)
+		r.strayPasses++
+		r.lost = span{never, 0}
+	}
+	if p.past.empty() && len(p.strays) == 0 {
 		return nil
 	}
-	oldest := d.From
-	for i := range items {
-		if it := &items[i]; it.err == nil && it.identity.Version.Time < d.From {
-			oldest = min(oldest, it.identity.Version.Time)
-			s.reach.stray = min(s.reach.stray, it.identity.Version.Time)
+	r.pass = p
+	return p
+}
+
+// behind reports whether somebody is still read in the band, before the oldest instant that others wait
+// for: memory holds one stretch of history, and all users pass through it before the next.
+func (r *reach) behind(users needs) bool {
+	if r.band.empty() || r.asked < r.band.from {
+		return false
+	}
+	for need, reading := range users {
+		if reading && r.band.has(need-copySkew) && r.end(need) > need {
+			return true
 		}
 	}
-	since := s.bounded(time.Now(), time.UnixMilli(oldest).Add(-copySkew))
-	if since.UnixMilli() >= s.reach.floor {
-		return nil
+	return false
+}
+
+// since is the oldest instant that a pass reads.
+func (p *pass) since() int64 {
+	since := int64(never)
+	if !p.past.empty() {
+		since = p.past.from
 	}
-	// What is open is not visible to a reader, not even to ourselves; and nothing is open while another producer's
-	// transaction is waited for, so that no broker gives ours up.
-	finish, cancel := context.WithTimeout(s.transaction.life, s.cfg.Writer.TransactionTimeout)
-	defer cancel()
-	if err := s.commit(finish); err != nil {
-		return err
+	for _, s := range p.strays {
+		since = min(since, s.from)
 	}
-	ended := s.cfg.Writer.Waiting.Begin("read the topic further back")
-	rebuilt, err := sink.Rebuild(ctx, s.cfg.Writer.Client, s.cfg.Writer.Topics, s.admission.index, since, s.cfg.RebuildTimeout)
-	ended()
-	s.cfg.Metrics.rebuild(rebuilt, s.admission.index, err)
-	if err != nil {
-		return err
+	return since
+}
+
+// finish makes known what the present pass has read.
+func (r *reach) finish(now int64) {
+	p := r.pass
+	r.pass = nil
+	switch {
+	case p.past.empty():
+	case p.past.to >= r.floor:
+		r.floor = p.past.from
+		r.lease = span{p.past.from, now + leaseFor.Milliseconds()}
+	default:
+		r.band = p.past
 	}
-	s.log.Info("index reaches further back", "records", rebuilt.Records, "messages", s.admission.index.Len(),
-		"since", since.UTC(), "before", time.UnixMilli(s.reach.floor).UTC(), "seconds", rebuilt.Seconds)
-	s.reach.floor = since.UnixMilli()
-	return nil
+	for _, s := range p.strays {
+		r.strays = append(r.strays, stray{s, now})
+	}
+}
+
+// leastBand is the shortest band in which users can move.
+const leastBand = 4 * copySkew
+
+// narrow gives up the newer part of the known past because memory is short; it is read back once the older
+// part is behind all who read it. middle returns the middle of a stretch and how many versions it has. false
+// means that it would bring less than so many versions.
+func (r *reach) narrow(now int64, back time.Duration, users needs, middle func(from, to int64) (int64, int), least int) bool {
+	past := &r.band
+	single := span{r.floor, start(now, back, users)}
+	switch {
+	case r.pass != nil && !r.pass.past.empty():
+		past = &r.pass.past
+	case r.band.empty():
+		past = &single
+	}
+	to, versions := middle(past.from, past.to)
+	if to = max(to, past.from+leastBand); past.empty() || versions < least || to >= past.to {
+		return false
+	}
+	past.to = to
+	switch past {
+	case &single:
+		r.floor = start(now, back, users)
+		r.band, r.lease = single, span{}
+	case &r.band:
+	default:
+		r.pass.narrowed = true
+	}
+	return true
 }

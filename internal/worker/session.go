@@ -17,18 +17,20 @@ import (
 // None of its memory outlives it: the next session reads the topic (invariant 5).
 //
 // The path of a page through it is deliver: the roster knows whether the user is polled, reach makes
-// sure that the index knows what the page can hold, admission decides what becomes of each item, and
+// sure that the index can tell what of the page was written before, admission decides what becomes of each item, and
 // the transaction takes the records and the user's position.
 type session struct {
 	cfg    Config
 	log    *slog.Logger
 	poller *source.Poller
+	wake   chan struct{} // the index has something to do
 
 	// mu guards everything below. It is held from admission to produce, so that the versions of a
 	// message are written in the order in which they were admitted (invariant 3).
 	mu          lock
 	roster      *roster
 	reach       reach
+	vain        int // messages in the index when no room could be made
 	admission   *admission
 	transaction *transaction
 }
@@ -71,7 +73,7 @@ func newSession(ctx context.Context, cfg Config, log *slog.Logger) (s *session, 
 		transaction: transaction,
 		admission:   newAdmission(cfg, writer.Fits),
 		roster:      newRoster(cfg, log, stored, transaction),
-		reach:       newReach(time.Now()),
+		wake:        make(chan struct{}, 1),
 	}
 	now := time.Now()
 	if err := s.discover(ctx); ctx.Err() != nil {
@@ -83,7 +85,7 @@ func newSession(ctx context.Context, cfg Config, log *slog.Logger) (s *session, 
 	s.poller = source.NewPoller(source.PollerConfig{
 		Client: cfg.Client, Ladder: cfg.Ladder, Query: cfg.Query, PageSize: cfg.PageSize,
 		Settle: cfg.Settle, InFlight: cfg.InFlight,
-		Deliver: s.deliver, Blocked: s.roster.broken, Log: log, Metrics: cfg.SourceMetrics,
+		Deliver: s.deliver, Reach: s.reachable, Blocked: s.roster.broken, Log: log, Metrics: cfg.SourceMetrics,
 	}, s.roster.polled())
 	s.roster.poller = s.poller
 	return s, nil
@@ -104,6 +106,7 @@ func (s *session) run(ctx context.Context) error {
 	defer context.AfterFunc(running, func() { time.AfterFunc(s.cfg.FinishTimeout, end) })()
 	group.Go(func() error { return s.poller.Run(running) })
 	group.Go(func() error { return s.commitLoop(running) })
+	group.Go(func() error { return s.indexLoop(running) })
 	group.Go(func() error { return s.discoverLoop(running) })
 	err := group.Wait()
 	if err != nil && ctx.Err() == nil {
@@ -123,15 +126,10 @@ func (s *session) run(ctx context.Context) error {
 func (s *session) commitLoop(ctx context.Context) error {
 	tick := time.NewTicker(s.cfg.CommitInterval)
 	defer tick.Stop()
-	sweep := time.NewTicker(sweepInterval)
-	defer sweep.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-sweep.C:
-			s.sweep()
-			continue
 		case <-s.transaction.full:
 		case <-tick.C:
 		}
@@ -170,7 +168,7 @@ func (s *session) deliver(ctx context.Context, d source.Delivery) error {
 	if !s.roster.polls(d.User) {
 		return source.ErrRemoved
 	}
-	if err := s.reachBack(ctx, items, d); err != nil {
+	if err := s.comparable(items, d); err != nil {
 		return err
 	}
 	for i := range items {
@@ -180,6 +178,9 @@ func (s *session) deliver(ctx context.Context, d source.Delivery) error {
 	}
 	if d.Position != nil {
 		s.roster.advance(d.User, *d.Position)
+	}
+	if s.crowded() {
+		s.wakeIndex()
 	}
 	return nil
 }

@@ -98,7 +98,7 @@ func newStage(t *testing.T, changes ...func(*graphsim.Config)) *stage {
 			TransactionalID:    sink.TransactionalID("out", sim.TenantID()),
 			TransactionTimeout: 20 * time.Second,
 		},
-		CommitInterval: 100 * time.Millisecond, CommitRecords: 10_000, IndexHorizon: 21 * 24 * time.Hour, IndexMaxEntries: 100_000,
+		CommitInterval: 100 * time.Millisecond, CommitRecords: 10_000, IndexMaxEntries: 100_000,
 		RebuildTimeout: 20 * time.Second, FinishTimeout: 10 * time.Second, Metrics: NewMetrics(nil), SourceMetrics: metrics,
 	}
 	return s

@@ -52,11 +52,11 @@ type Config struct {
 	IngestTimestamp bool
 
 	// Writer's limits are read anew by each session.
-	Writer          sink.WriterConfig
-	found           *foundLimits
-	CommitInterval  time.Duration
-	CommitRecords   int
-	IndexHorizon    time.Duration
+	Writer         sink.WriterConfig
+	found          *foundLimits
+	CommitInterval time.Duration
+	CommitRecords  int
+	// IndexMaxEntries is how many messages the index has memory for.
 	IndexMaxEntries int
 	RebuildTimeout  time.Duration
 	// FinishTimeout bounds the last commit of an orderly end.

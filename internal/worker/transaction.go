@@ -59,12 +59,17 @@ func (t *transaction) write(d decision) error {
 		t.times = append(t.times, d.version.Time)
 	}
 	if t.records >= t.cfg.CommitRecords {
-		select {
-		case t.full <- struct{}{}:
-		default:
-		}
+		t.hurry()
 	}
 	return nil
+}
+
+// hurry asks for a commit before the interval is over. It can be called from anywhere.
+func (t *transaction) hurry() {
+	select {
+	case t.full <- struct{}{}:
+	default:
+	}
 }
 
 // position adds a user's position, which replaces any earlier one.

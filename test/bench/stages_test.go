@@ -183,7 +183,7 @@ func BenchmarkStages(b *testing.B) {
 	})
 	for _, size := range []int{10_000, 1_000_000} {
 		b.Run(fmt.Sprintf("3-index-look-up/of-%d", size), func(b *testing.B) {
-			index := sink.NewIndex(r.tenant, 2*size)
+			index := sink.NewIndex(r.tenant)
 			for i := range size - all {
 				other := transform.Identity{ChatID: "19:other@thread.v2", ID: fmt.Sprint(i), Version: transform.Version{Time: int64(i), ETag: "1"}}
 				index.Put(index.MessageKey(other), other.Version)
@@ -284,7 +284,7 @@ func BenchmarkStages(b *testing.B) {
 			b.Fatal(err)
 		}
 		r.each(b, all, func() { // with the broker's own time, and what reading a topic costs however short it is
-			index := sink.NewIndex(r.tenant, 1<<20)
+			index := sink.NewIndex(r.tenant)
 			done, err := sink.Rebuild(b.Context(), client, sink.Topics{Output: "rebuild", DeadLetters: "rebuild.dlq"}, index, time.Now().Add(-48*time.Hour), time.Minute)
 			if err != nil || index.Len() != all {
 				b.Fatalf("%d of %d messages, %+v, %v", index.Len(), all, done, err)
