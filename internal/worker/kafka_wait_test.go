@@ -65,7 +65,7 @@ func virtualConfiguration(t *testing.T, users ...string) (Config, *kfake.Cluster
 			Topics:          sink.Topics{Output: "out", DeadLetters: "out.dlq", Offsets: "teams.offsets", Partitions: 1, Replication: -1},
 			TransactionalID: sink.TransactionalID("out", tenantID), TransactionTimeout: 16 * time.Second,
 		},
-		CommitInterval: time.Second, CommitRecords: 100_000, IndexHorizon: 21 * 24 * time.Hour, IndexMaxEntries: 100_000,
+		CommitInterval: time.Second, CommitRecords: 100_000, IndexMaxEntries: 100_000,
 		RebuildTimeout: 20 * time.Second, FinishTimeout: 10 * time.Second, Metrics: NewMetrics(nil), SourceMetrics: sourceMetrics,
 	}, cluster
 }
