@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"cmp"
 	"iter"
 	"math"
 	"slices"
@@ -28,10 +29,10 @@ type reach struct {
 	strays      []stray // stretches around items that were shown outside of their windows
 	strayPasses int     // since there were none
 
-	lease span  // [from, to): the floor does not rise above from before the instant to
-	asked int64 // the oldest instant that somebody waits for; never for none
-	lost  span  // from the oldest to the newest stray that somebody waits for
-	pass  *pass // the topic is being read back
+	lease span    // [from, to): the floor does not rise above from before the instant to
+	asked int64   // the oldest instant that somebody waits for; never for none
+	lost  []stray // around the items outside of their windows that somebody waits for
+	pass  *pass   // the topic is being read back
 }
 
 // span is a stretch of time: from, up to and not including to.
@@ -41,21 +42,23 @@ func (s span) empty() bool                { return s.from >= s.to }
 func (s span) has(at int64) bool          { return s.from <= at && at < s.to }
 func (s span) covers(from, to int64) bool { return s.from <= from && to <= s.to }
 
+// stray is a stretch that became known for items outside of their windows.
 type stray struct {
 	span
+	core span  // the part that was asked for; the rest is there because more of its kind may follow
 	used int64 // when it was asked for last
 }
 
 // pass is one reading back of the topic.
 type pass struct {
-	past     span   // becomes known for users
-	strays   []span // become known for items outside of their windows
-	narrowed bool   // memory did not allow all of it
+	past     span    // becomes known for users
+	strays   []stray // become known for items outside of their windows
+	narrowed bool    // memory did not allow all of it
 }
 
 // newReach knows everything from an instant on.
 func newReach(floor int64) reach {
-	return reach{floor: floor, asked: never, lost: span{never, 0}}
+	return reach{floor: floor, asked: never}
 }
 
 // knows reports whether the index must keep a version of this time, for what it knows or is about to.
@@ -63,10 +66,9 @@ func (r *reach) knows(at int64) bool {
 	if at >= r.floor || r.band.has(at) {
 		return true
 	}
-	if r.pass != nil && (r.pass.past.has(at) || slices.ContainsFunc(r.pass.strays, func(s span) bool { return s.has(at) })) {
-		return true
-	}
-	return slices.ContainsFunc(r.strays, func(s stray) bool { return s.has(at) })
+	has := func(s stray) bool { return s.has(at) }
+	return slices.ContainsFunc(r.strays, has) ||
+		r.pass != nil && (r.pass.past.has(at) || slices.ContainsFunc(r.pass.strays, has))
 }
 
 // oldest is the first instant that the index knows of.
@@ -104,7 +106,7 @@ func (r *reach) compares(at, now int64, inside bool) bool {
 		return true
 	}
 	for i := range r.strays {
-		if !inside && r.strays[i].covers(from, to) {
+		if !inside && r.strays[i].covers(from, min(to, r.floor)) {
 			r.strays[i].used = now
 			return true
 		}
@@ -116,7 +118,42 @@ func (r *reach) compares(at, now int64, inside bool) bool {
 func (r *reach) ask(at int64) { r.asked = min(r.asked, at) }
 
 // askStray notes that somebody waits for an item outside of its window.
-func (r *reach) askStray(at int64) { r.lost = span{min(r.lost.from, at), max(r.lost.to, at+1)} }
+func (r *reach) askStray(at int64) {
+	asked := stray{core: span{at - 2*copySkew, at + 2*copySkew}}
+	asked.span = asked.core
+	r.lost = join(append(r.lost, asked), 0)
+	if len(r.lost) > maxLost {
+		nearest := int64(never)
+		for i := range r.lost[1:] {
+			nearest = min(nearest, r.lost[i+1].core.from-r.lost[i].core.to)
+		}
+		r.lost = join(r.lost, nearest)
+	}
+}
+
+const (
+	// maxLost bounds how many stretches around strays one pass reads.
+	maxLost = 64
+	// maxStrays bounds how many are known.
+	maxStrays = 1024
+)
+
+// join makes one of strays whose cores touch, or are no further apart than within.
+func join(strays []stray, within int64) []stray {
+	slices.SortFunc(strays, func(a, b stray) int { return cmp.Compare(a.core.from, b.core.from) })
+	joined := strays[:0]
+	for _, s := range strays {
+		if len(joined) == 0 || s.core.from-joined[len(joined)-1].core.to > within {
+			joined = append(joined, s)
+			continue
+		}
+		last := &joined[len(joined)-1]
+		last.core.to = max(last.core.to, s.core.to)
+		last.span = span{min(last.from, s.from), max(last.to, s.to)}
+		last.used = max(last.used, s.used)
+	}
+	return joined
+}
 
 // needs are the users that are polled: the oldest instant that each can ask for, and whether it is read
 // at present or suspended.
@@ -191,15 +228,14 @@ func (r *reach) plan(now int64, users needs) *pass {
 		p.past = span{from, r.floor}
 		r.band, r.asked = span{}, never
 	}
-	if !r.lost.empty() {
+	if len(r.lost) > 0 {
 		width := strayWidths[min(r.strayPasses, len(strayWidths)-1)].Milliseconds()
-		s := span{r.lost.from - width, min(r.floor, r.lost.to+width)}
-		if r.strayPasses >= len(strayWidths) {
-			s.to = r.floor
+		for i := range r.lost {
+			s := &r.lost[i]
+			s.from, s.to = s.core.from-width, s.core.to+width
 		}
-		p.strays = append(p.strays, s)
+		p.strays, r.lost = r.lost, nil
 		r.strayPasses++
-		r.lost = span{never, 0}
 	}
 	if p.past.empty() && len(p.strays) == 0 {
 		return nil
@@ -247,8 +283,34 @@ func (r *reach) finish(now int64) {
 		r.band = p.past
 	}
 	for _, s := range p.strays {
-		r.strays = append(r.strays, stray{s, now})
+		s.used = now
+		r.strays = append(r.strays, s)
 	}
+	r.strays = join(r.strays, 0)
+	if excess := len(r.strays) - maxStrays; excess > 0 {
+		slices.SortFunc(r.strays, func(a, b stray) int { return cmp.Compare(a.used, b.used) })
+		r.strays = r.strays[excess:]
+	}
+}
+
+// shrinkStrays gives up what is known around strays only because more of their kind may follow.
+func (r *reach) shrinkStrays() (shrunk bool) {
+	shrink := func(strays []stray) {
+		for i := range strays {
+			s := &strays[i]
+			shrunk = shrunk || s.span != s.core
+			s.span = s.core
+		}
+	}
+	shrink(r.strays)
+	if r.pass != nil {
+		shrink(r.pass.strays)
+		r.pass.narrowed = r.pass.narrowed || shrunk
+	}
+	if shrunk {
+		r.strayPasses = 0
+	}
+	return shrunk
 }
 
 // leastBand is the shortest band in which users can move.
@@ -258,6 +320,9 @@ const leastBand = 4 * copySkew
 // part is behind all who read it. middle returns the middle of a stretch and how many versions it has. false
 // means that it would bring less than so many versions.
 func (r *reach) narrow(now int64, back time.Duration, users needs, middle func(from, to int64) (int64, int), least int) bool {
+	if r.shrinkStrays() {
+		return true
+	}
 	past := &r.band
 	single := span{r.floor, start(now, back, users)}
 	switch {
