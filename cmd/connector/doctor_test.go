@@ -98,7 +98,7 @@ func (w *ward) open(t *testing.T) {
 		GraphEndpoint: graph.URL(), GraphCAFile: dir + "/ca.pem", AzureAuthorityHost: graph.AuthorityURL(), AzureTenantID: graph.TenantID(),
 		AzureClientID: graph.ClientID(), AzureClientSecret: graph.ClientSecret(), SourceUsers: strings.Join(graph.Users(), ","),
 		KafkaBrokers: strings.Join(cluster.ListenAddrs(), ","), KafkaSASLMechanism: "PLAIN", KafkaSASLUsername: "connector", KafkaSASLPassword: wardPassword,
-		SchemaRegistryURL: registry.URL(), AdminAddress: "none", IndexHorizon: "5d",
+		SchemaRegistryURL: registry.URL(), AdminAddress: "none",
 	}
 }
 
@@ -268,10 +268,6 @@ func TestDoctor_FindsWhatIsWrong(t *testing.T) {
 			"topic-output", doctor.Fail, "compaction keeps one message a chat", "cleanup.policy=delete", "partitions", "topic-offsets"},
 		"output is kept too short": {sound, func(t *testing.T, w *ward) { w.topic(t, "out", 1, "retention.ms=3600000") },
 			"topic-output", doctor.Fail, "the broker would delete", "retention.ms=432000000", "", "topic-offsets"},
-		"output is kept shorter than the horizon": {sound, func(t *testing.T, w *ward) {
-			w.settings.IndexHorizon = "21d"
-			w.topic(t, "out", 1, "retention.ms=604800000")
-		}, "topic-output", doctor.Warn, "INDEX_HORIZON (504h0m0s)", "retention.ms=1814400000", "", "partitions"},
 		"output is deleted by size": {sound, func(t *testing.T, w *ward) { w.topic(t, "out", 1, "retention.bytes=1073741824", "retention.ms=-1") },
 			"topic-output", doctor.Warn, "once a partition has 1073741824 bytes", "retention.bytes=-1", "", "partitions"},
 		"output takes small records": {sound, func(t *testing.T, w *ward) { w.topic(t, "out", 1, "max.message.bytes=10000") },

@@ -169,7 +169,7 @@ func (c *chosen) positions() offsetsadmin.Config {
 	return offsetsadmin.Config{
 		Kafka: c.Kafka(), Name: cfg.Name, Tenant: c.tenant.Tenant,
 		OffsetsTopic: cfg.OffsetsTopic, Patience: cfg.RebuildTimeout,
-		Writer: c.tenant.Writer, Start: c.tenant.Start.Resolve, IndexHorizon: cfg.IndexHorizon,
+		Writer: c.tenant.Writer, Start: c.tenant.Start.Resolve,
 		SessionTimeout: cfg.SessionTimeout, TransactionTimeout: cfg.TransactionTimeout,
 	}
 }

@@ -55,9 +55,8 @@ func offsetsRewindCommand() *cobra.Command {
 		Long: `Move positions back, so that everything last modified at or after --to is read again. Marks before that time
 stay as they are. Each rung looks back from its mark as always, so some earlier messages are read again as well.
 
-Versions already in the topic are recognized and not written again, as far back as INDEX_HORIZON. Older versions are
-written a second time, with the same ce_id. Graph shows deleted messages for 21 days. Messages deleted earlier cannot be
-read again.
+Versions that the topic holds are recognized and not written again. What the topic has deleted since is written again,
+with the same ce_id. Graph shows deleted messages for 21 days. Messages deleted earlier cannot be read again.
 
 A user who has not been read up to --to has nothing to rewind. With --all, the positions of such users stay as they are.
 If you name such a user, the command is refused. With --allow-loss it moves their positions forward to --to, and the

@@ -144,7 +144,8 @@ type Late struct {
 // Index is the index of written versions.
 type Index struct {
 	Entries uint64 `json:"entries"`
-	Evicted uint64 `json:"evicted"`
+	// Excess is how many of the entries are beyond INDEX_MAX_ENTRIES.
+	Excess uint64 `json:"excess"`
 	// RebuildSeconds is how long the last rebuild took.
 	RebuildSeconds float64 `json:"rebuild_seconds"`
 }

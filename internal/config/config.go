@@ -38,7 +38,6 @@ type Config struct {
 	IngestTimestamp bool
 	CommitInterval  time.Duration
 	CommitRecords   int
-	IndexHorizon    time.Duration
 	IndexMaxEntries int
 	RebuildTimeout  time.Duration
 
@@ -145,7 +144,6 @@ func (p *parser) parse() Config {
 		IngestTimestamp:    p.oneOf("RECORD_TIMESTAMP", s.RecordTimestamp) == "ingest",
 		CommitInterval:     p.duration("COMMIT_INTERVAL", s.CommitInterval),
 		CommitRecords:      int(p.number("COMMIT_RECORDS", s.CommitRecords)),
-		IndexHorizon:       p.duration("INDEX_HORIZON", s.IndexHorizon),
 		IndexMaxEntries:    int(p.number("INDEX_MAX_ENTRIES", s.IndexMaxEntries)),
 		RebuildTimeout:     p.duration("REBUILD_TIMEOUT", s.RebuildTimeout),
 		LogText:            p.oneOf("LOG_FORMAT", s.LogFormat) == "text",

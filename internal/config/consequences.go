@@ -84,8 +84,7 @@ var consequences = map[string]string{
 	"RECORD_TIMESTAMP": "`event` records keep old timestamps, by which brokers delete and consumers seek. Records that the topic would refuse or soon delete get the present time instead.",
 	"COMMIT_INTERVAL":  "Too long: readers see messages late. Too short: more transactions, which brokers store and coordinate.",
 	"COMMIT_RECORDS":   "Too low: more transactions. Too high: more memory, and more to write again after a crash.",
-	"INDEX_HORIZON":    "Shorter than what is read: the log has a warning, and after a restart an older version can be written again, also after a newer one. Longer has no cost by itself.",
-	"INDEX_MAX_ENTRIES": "Too low: the connector evicts the oldest entries, a metric counts them, and their versions can be written twice. " +
+	"INDEX_MAX_ENTRIES": "Too low: history is slower, because the topic is read back more often, and the index grows beyond it, with a warning, if regular polls need more. " +
 		"Too high: the process runs out of memory.",
 	"REBUILD_TIMEOUT": "Shorter than another producer's open transaction lasts: the start fails and is tried again.",
 

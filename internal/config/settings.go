@@ -104,8 +104,7 @@ type Settings struct {
 	RecordTimestamp string `envconfig:"RECORD_TIMESTAMP" default:"event" example:"ingest" type:"choice" range:"event, ingest" doc:"Timestamp of a record: event (last modification of the message) or ingest (time of writing)."`
 	CommitInterval  string `envconfig:"COMMIT_INTERVAL" default:"1s" example:"500ms" type:"duration" range:"10ms to 5m" doc:"Longest time a transaction stays open. Readers see messages when it commits."`
 	CommitRecords   string `envconfig:"COMMIT_RECORDS" default:"10000" example:"10000" type:"integer" range:"1 to 1000000" doc:"Records after which a transaction commits before its interval is over."`
-	IndexHorizon    string `envconfig:"INDEX_HORIZON" default:"21d" example:"21d" type:"duration" range:"1s to 3650d" doc:"How far back the index of written versions reaches at most. An older version can be written again."`
-	IndexMaxEntries string `envconfig:"INDEX_MAX_ENTRIES" default:"5000000" example:"5000000" type:"integer" range:"1000 to 1000000000" doc:"Messages that the index holds at most, about 50 bytes each. Beyond that the connector evicts the oldest, which can cost a duplicate."`
+	IndexMaxEntries string `envconfig:"INDEX_MAX_ENTRIES" default:"5000000" example:"5000000" type:"integer" range:"1000 to 1000000000" doc:"Messages that the index of written versions is to hold at most, about 50 bytes each. If history needs more, the connector reads it in parts; if regular polls do, the index grows beyond, with a warning."`
 	RebuildTimeout  string `envconfig:"REBUILD_TIMEOUT" default:"2m" example:"2m" type:"duration" range:"1s to 1h" doc:"How long reading the topic back at start waits for the open transaction of another producer."`
 
 	_ struct{} `group:"Privacy"`

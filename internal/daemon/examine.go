@@ -19,7 +19,7 @@ func Examined(cfg config.Config, version string) (doctor.Config, error) {
 	unsigned.SASL = config.SASL{}
 	d := doctor.Config{
 		Kafka: daemon.kafka, Unsigned: KafkaOptions(unsigned, version, daemon.log), SignIn: signIn(cfg), Group: cfg.Name,
-		ExactlyOnce: cfg.ExactlyOnce, TransactionTimeout: cfg.TransactionTimeout, Horizon: cfg.IndexHorizon,
+		ExactlyOnce: cfg.ExactlyOnce, TransactionTimeout: cfg.TransactionTimeout,
 		Lookup: cfg.Registry.Lookup,
 	}
 	for _, t := range daemon.tenants {

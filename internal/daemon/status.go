@@ -49,7 +49,7 @@ func tenantStatus(now time.Time, state worker.State, counted tally, perSecond ta
 			Outcomes: whole(counted.requests)},
 		Items:     admin.Items{PerSecond: perSecond.shown(), Written: perSecond.items["written"], Outcomes: whole(counted.items)},
 		Late:      admin.Late{Count: uint64(counted.late), Rungs: whole(counted.rungs)},
-		Index:     admin.Index{Entries: uint64(counted.entries), Evicted: uint64(counted.evicted), RebuildSeconds: counted.rebuild},
+		Index:     admin.Index{Entries: uint64(counted.entries), Excess: uint64(counted.excess), RebuildSeconds: counted.rebuild},
 		Suspended: []admin.Suspended{}, Gaps: []admin.Gap{},
 	}
 	t.State, t.Reason = stateOf(now, state)

@@ -10,9 +10,9 @@ import (
 
 // tally is what the metrics say of a tenant.
 type tally struct {
-	items, requests, rungs    map[string]float64 // items and requests by outcome
-	late, lateSeconds         float64
-	entries, evicted, rebuild float64
+	items, requests, rungs   map[string]float64 // items and requests by outcome
+	late, lateSeconds        float64
+	entries, excess, rebuild float64
 }
 
 func (t tally) shown() (sum float64) {
@@ -59,8 +59,8 @@ func (d *Daemon) tallies() map[string]tally {
 				t.late, t.lateSeconds = float64(m.GetHistogram().GetSampleCount()), m.GetHistogram().GetSampleSum()
 			case "teams_connector_index_entries":
 				t.entries = m.GetGauge().GetValue()
-			case "teams_connector_index_evicted":
-				t.evicted = m.GetGauge().GetValue()
+			case "teams_connector_index_excess_entries":
+				t.excess = m.GetGauge().GetValue()
 			case "teams_connector_rebuild_seconds":
 				t.rebuild = m.GetGauge().GetValue()
 			}

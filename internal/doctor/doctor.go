@@ -49,8 +49,6 @@ type Config struct {
 	// ExactlyOnce asks for transactions, TransactionTimeout is theirs.
 	ExactlyOnce        bool
 	TransactionTimeout time.Duration
-	// Horizon is how far back the index reaches at most.
-	Horizon time.Duration
 
 	// Registry is nil where records are written without one. Lookup tells that nothing may be registered.
 	Registry *schema.Registry

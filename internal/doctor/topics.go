@@ -48,10 +48,6 @@ func (k *kafka) output(ctx context.Context) Finding {
 	return k.topic(ctx, k.cfg.Topics.Output, func(t sink.Topic) (seen, remedy string) {
 		const alter = "kafka-configs.sh --bootstrap-server … --alter --entity-type topics --entity-name "
 		switch {
-		case t.Retention >= 0 && t.Retention < k.cfg.Horizon:
-			return fmt.Sprintf("it keeps records for less than INDEX_HORIZON (%v): users who are read again from further back than that, because they are"+
-					" new, were suspended or are rewound, can bring versions a second time", k.cfg.Horizon),
-				fmt.Sprintf("%s%s --add-config retention.ms=%d, or a shorter INDEX_HORIZON", alter, t.Name, k.cfg.Horizon.Milliseconds())
 		case t.RetentionBytes >= 0:
 			return fmt.Sprintf("it deletes its oldest records once a partition has %d bytes: a version that was deleted while its mailbox still shows it is written again",
 				t.RetentionBytes), fmt.Sprintf("%s%s --add-config retention.bytes=-1, and a retention.ms that fits the disks", alter, t.Name)

@@ -48,9 +48,8 @@ func Rewind(to int64, users []string, allowLoss bool) Planner {
 		if err != nil {
 			return Plan{}, err
 		}
-		horizon := now.Add(-cfg.IndexHorizon).UnixMilli()
 		var plan Plan
-		behind, beyond := 0, 0
+		behind := 0
 		for _, e := range entries {
 			before, after := e.Position, e.Position.Rewound(to)
 			if before.ReadUpTo() < to {
@@ -60,17 +59,11 @@ func Rewind(to int64, users []string, allowLoss bool) Planner {
 				}
 				after = before.Skipped(to)
 			}
-			if after.NeededFrom() < horizon {
-				beyond++
-			}
 			plan.add(Change{User: e.User, Before: &before, After: &after, CanLose: before.Skips(after)})
 		}
 		plan.Consequences = append(plan.Consequences,
 			fmt.Sprintf("Everything modified since %s is read again, and some earlier messages, because each rung looks back from its mark.", offsets.FormatTime(to)),
-			fmt.Sprintf("Versions already in the topic are recognized and not written again, back to %s (INDEX_HORIZON).", offsets.FormatTime(horizon)))
-		if beyond > 0 {
-			plan.Consequences = append(plan.Consequences, fmt.Sprintf("Positions that look back further: %d. Versions older than that are written again, with the same ce_id.", beyond))
-		}
+			"Versions that the topic holds are recognized and not written again. What the topic has deleted since is written again, with the same ce_id.")
 		if behind > 0 {
 			plan.Consequences = append(plan.Consequences, fmt.Sprintf("Users not read up to that time yet: %d. Their positions stay as they are.", behind))
 		}

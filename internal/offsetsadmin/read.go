@@ -26,7 +26,6 @@ type Config struct {
 	Writer       sink.WriterConfig
 	// Start returns where a user without a position starts, in milliseconds, as of now.
 	Start              func(now time.Time) int64
-	IndexHorizon       time.Duration
 	SessionTimeout     time.Duration
 	TransactionTimeout time.Duration
 }

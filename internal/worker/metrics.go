@@ -47,7 +47,7 @@ type Metrics struct {
 	commitSeconds prometheus.Histogram
 	sessions      *prometheus.CounterVec
 	indexSize     prometheus.Gauge
-	evicted       prometheus.Gauge
+	excess        prometheus.Gauge
 	rebuilds      *prometheus.CounterVec
 	rebuildTime   prometheus.Gauge
 	rebuildCount  prometheus.Gauge
@@ -99,9 +99,9 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Name: "teams_connector_index_entries",
 			Help: "Messages in the index of written versions.",
 		}),
-		evicted: f.NewGauge(prometheus.GaugeOpts{
-			Name: "teams_connector_index_evicted",
-			Help: "Messages forgotten by the index for want of room since it was rebuilt. Each can cost a duplicate.",
+		excess: f.NewGauge(prometheus.GaugeOpts{
+			Name: "teams_connector_index_excess_entries",
+			Help: "Messages in the index beyond INDEX_MAX_ENTRIES, because the polled users can ask for that many. They cost memory.",
 		}),
 		rebuilds: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "teams_connector_rebuilds_total",
@@ -197,12 +197,13 @@ func (m *Metrics) late(l source.Ladder, version, readBefore int64) {
 	m.rungs.WithLabelValues(name).Inc()
 }
 
-func (m *Metrics) index(x *sink.Index) {
+func (m *Metrics) index(x *sink.Index, most int) {
 	m.indexSize.Set(float64(x.Len()))
+	m.excess.Set(float64(max(0, x.Len()-most)))
 }
 
 // rebuild records that versions were read back into the index, or could not be.
-func (m *Metrics) rebuild(r sink.Scanned, x *sink.Index, err error) {
+func (m *Metrics) rebuild(r sink.Scanned, err error) {
 	if err != nil {
 		m.rebuilds.WithLabelValues("failed").Inc()
 		return
@@ -210,7 +211,7 @@ func (m *Metrics) rebuild(r sink.Scanned, x *sink.Index, err error) {
 	m.rebuilds.WithLabelValues("ok").Inc()
 	m.rebuildTime.Set(r.Seconds)
 	m.rebuildCount.Set(float64(r.Records))
-	m.index(x)
+
 }
 
 // committed records a commit; times are the version times, in milliseconds, of what it made visible.

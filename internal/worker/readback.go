@@ -42,7 +42,8 @@ func (s *session) rebuild(ctx context.Context, now time.Time) error {
 	waited := s.cfg.Writer.Waiting.Begin("read the topic back")
 	read, err := sink.Rebuild(ctx, s.cfg.Writer.Client, s.cfg.Writer.Topics, index, since, s.cfg.RebuildTimeout)
 	waited()
-	s.cfg.Metrics.rebuild(read, index, err)
+	s.cfg.Metrics.rebuild(read, err)
+	s.cfg.Metrics.index(index, s.cfg.IndexMaxEntries)
 	if err != nil {
 		return err
 	}
@@ -132,7 +133,11 @@ func (s *session) sweep() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.vain = 0
-	s.cfg.Metrics.index(s.admission.index)
+	if s.excessive && s.admission.index.Len() <= s.cfg.IndexMaxEntries {
+		s.excessive = false
+		s.log.Info("index no longer exceeds INDEX_MAX_ENTRIES", "entries", s.admission.index.Len())
+	}
+	s.cfg.Metrics.index(s.admission.index, s.cfg.IndexMaxEntries)
 }
 
 // forget drops from the index what it need not know.
@@ -159,12 +164,24 @@ func (s *session) relieve() {
 		narrowed = s.reach.narrow(time.Now().UnixMilli(), s.cfg.regularReach(), s.needs(), s.admission.index.Middle, s.cfg.IndexMaxEntries/8)
 		if s.vain = 0; !narrowed {
 			s.vain = s.admission.index.Len()
+			s.exceed()
 		}
 	}
 	s.mu.Unlock()
 	if narrowed {
 		s.forget()
 	}
+}
+
+// exceed logs once that the polled users can ask for more than the index has room for. It keeps all of it,
+// because what it forgets can be written again. The caller holds mu.
+func (s *session) exceed() {
+	if s.excessive {
+		return
+	}
+	s.excessive = true
+	s.log.Warn("index exceeds INDEX_MAX_ENTRIES and takes more memory, because the polled users can ask for so many messages",
+		"entries", s.vain, "index_max_entries", s.cfg.IndexMaxEntries)
 }
 
 // readBack reads the topic once for all who wait for the index to reach further back. Others go on
@@ -186,7 +203,8 @@ func (s *session) readBack(ctx context.Context) error {
 	waited()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.cfg.Metrics.rebuild(read, s.admission.index, err)
+	s.cfg.Metrics.rebuild(read, err)
+	s.cfg.Metrics.index(s.admission.index, s.cfg.IndexMaxEntries)
 	if err != nil {
 		return err
 	}

@@ -30,7 +30,8 @@ type session struct {
 	mu          lock
 	roster      *roster
 	reach       reach
-	vain        int // messages in the index when no room could be made
+	vain        int  // messages in the index when no room could be made
+	excessive   bool // the log says that the index has no room
 	admission   *admission
 	transaction *transaction
 }
@@ -150,7 +151,7 @@ func (s *session) commit(ctx context.Context) error {
 	if err := s.transaction.commit(ctx); err != nil {
 		return err
 	}
-	s.cfg.Metrics.index(s.admission.index)
+	s.cfg.Metrics.index(s.admission.index, s.cfg.IndexMaxEntries)
 	return nil
 }
 

@@ -32,7 +32,13 @@ func (t *Tenant) deliverAt(ctx context.Context, user string, times map[string]ti
 			from = at
 		}
 	}
-	return s.deliver(ctx, source.Delivery{User: user, Items: items, From: from.UnixMilli() - 1, To: to.UnixMilli()})
+	for {
+		err := s.deliver(ctx, source.Delivery{User: user, Items: items, From: from.UnixMilli() - 1, To: to.UnixMilli()})
+		if later := new(source.Later); !errors.As(err, &later) {
+			return err
+		}
+		time.Sleep(time.Second) // until the topic has been read back
+	}
 }
 
 // written reads the output topic: by message ID, the timestamp of each record and the event's time in its header.

@@ -91,7 +91,7 @@ function tenant(t, now) {
     ["excluded", number(o["excluded"])],
     ["dead letters", number(o["dead-letter"]), o["dead-letter"] ? "odd" : ""],
     ["late arrivals", number(t.late_arrivals.count) + (t.late_arrivals.count ? ", mean " + span(t.late_arrivals.mean_seconds) : "")],
-    ["index", number(t.index.entries) + (t.index.evicted ? " (" + number(t.index.evicted) + " evicted)" : ""), t.index.evicted ? "odd" : ""],
+    ["index", number(t.index.entries) + (t.index.excess ? " (" + number(t.index.excess) + " beyond INDEX_MAX_ENTRIES)" : ""), t.index.excess ? "odd" : ""],
   ]));
   const bars = ages(t.freshness);
   if (bars) card.append(bars);
