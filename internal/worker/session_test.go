@@ -220,6 +220,26 @@ func TestSession_AnItemOutsideItsWindowIsNotWrittenAtEachReading(t *testing.T) {
 	}
 }
 
+// An item of two months ago that Graph shows in today's window is compared with the topic, also by a process
+// that has just started.
+func TestSession_AnItemOutsideItsWindowIsWrittenOnceWhateverRestarts(t *testing.T) {
+	cfg := configuration(t, "u")
+	now := time.Now().Truncate(time.Millisecond)
+	stray := message("1", now.Add(-60*24*time.Hour))
+	for range 3 {
+		s := open(t, cfg)
+		s.current(t, "u", now)
+		for range 2 {
+			s.take(t, "u", now.Add(-time.Minute), now, stray)
+			s.save(t)
+			s.sweep()
+		}
+	}
+	if cfg.count(outcomeWritten) != 1 || cfg.count(outcomeSeen) != 5 {
+		t.Errorf("%d written, %d seen, want 1 and 5", cfg.count(outcomeWritten), cfg.count(outcomeSeen))
+	}
+}
+
 func TestSession_AnOrderlyEndCommitsWhatWasDelivered(t *testing.T) {
 	cfg := configuration(t)
 	now := time.Now()
