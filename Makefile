@@ -11,7 +11,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-.PHONY: help ci tools fmt vet staticcheck lint tidy generate generated vulnerabilities test race demo demo-faults bench live
+.PHONY: help ci tools fmt vet staticcheck lint tidy generate generated vulnerabilities test race demo demo-faults bench faults live
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 20
@@ -66,6 +66,9 @@ demo-faults: ## the same, with faults
 bench: ## the benchmark, small: what it counts must be right
 	go test -run '^$$' -bench . -benchtime 1x ./test/bench
 	go run ./test/bench --messages 20000 --users 50
+
+faults: ## what faults of Graph cost, in virtual time: at most three requests each
+	go run ./test/bench --faults --short
 
 live: ## an hour of polls in a minute: memory and goroutines must not grow
 	go run ./test/bench --live 60s --interval 1s --users 500 --rate 300

@@ -16,13 +16,14 @@ import (
 type Action int
 
 const (
-	// Retry asks for the same page again after a backoff.
+	// Retry asks for the same page again. After several failures in a row it asks for a shorter slice
+	// with smaller pages.
 	Retry Action = iota
 	// Hold asks for the same page again once the tenant's gate opens; no user is to blame.
 	Hold
-	// Restart drops the slice and reads half of it from its first page, after a backoff.
+	// Restart does what Retry does, for a failure that concerns one user alone, such as a stale link.
 	Restart
-	// Shrink asks for smaller pages and reads the slice again.
+	// Shrink does what Retry does, for a failure that smaller pages are known to fix.
 	Shrink
 	// Suspend leaves the user alone for growing pauses; the others are polled (invariant 8).
 	Suspend

@@ -71,7 +71,6 @@ func (p *Poller) succeeded(u *user) {
 	was := u.suspended
 	p.recovered(u)
 	p.relieve(was)
-	u.top = min(p.cfg.PageSize, u.top*2)
 	u.due = p.due(u)
 	// Marks go by the slower of both clocks. If that is Graph's, they alone would make the user due at
 	// once, again and again. A window that ends where Graph's clock only seemed to be counts for nothing.
@@ -128,7 +127,6 @@ func (p *Poller) failed(u *user, e *Error) {
 	p.mu.Lock()
 	p.progress.failed = e
 	p.mu.Unlock()
-	p.remake(u, e)
 	p.warnOfBound(e, p.cfg.Client.gate.Held())
 	switch {
 	case e.Tenant:
@@ -142,24 +140,6 @@ func (p *Poller) failed(u *user, e *Error) {
 		p.unanswered(u, e)
 	default:
 		p.broken(u, e)
-	}
-}
-
-// remake decides what is asked for next after a failure.
-func (p *Poller) remake(u *user, e *Error) {
-	switch e.Action {
-	case Restart:
-		p.cfg.Metrics.refetched.Inc()
-		if u.reading != nil {
-			u.length = u.reading.half()
-		}
-		u.reading = nil
-	case Shrink:
-		p.cfg.Metrics.refetched.Inc()
-		u.reading = nil
-		u.top = max(1, u.top/2)
-	case Suspend:
-		u.reading = nil
 	}
 }
 
@@ -225,6 +205,7 @@ func (p *Poller) refused(u *user, e *Error) {
 // its end and not for pauses of their own.
 func (p *Poller) unanswered(u *user, e *Error) {
 	u.failures++
+	p.shrink(u, e)
 	p.mu.Lock()
 	p.evidence.extend(&u.row)
 	everybody := p.evidence.failure(u.name, e.class(), enoughByChance, len(p.users))
@@ -255,8 +236,10 @@ func (p *Poller) broken(u *user, e *Error) {
 		p.resume()
 	}
 	u.failures++
+	p.shrink(u, e)
 	switch {
 	case e.Action == Suspend:
+		u.reading = nil
 		p.suspend(u, e, suspendFirst, suspendLongest)
 	case u.failures >= ownFailures && errors.Is(e, ErrLinkLoop):
 		p.suspend(u, e, suspendFirst, suspendLongest) // each time costs up to maxPages requests

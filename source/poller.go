@@ -122,7 +122,7 @@ func NewPoller(cfg PollerConfig, positions map[string]offsets.Position) *Poller 
 }
 
 func (p *Poller) admit(name string, pos offsets.Position) {
-	u := &user{name: name, pos: pos, top: p.cfg.PageSize, length: maxSlice}
+	u := &user{name: name, pos: pos, length: maxSlice, longestNext: maxSlice, top: p.cfg.PageSize}
 	u.due = p.due(u)
 	u.wanted = u.due
 	p.users[name] = u

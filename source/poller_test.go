@@ -175,7 +175,8 @@ func TestPoller_AStaleLinkRestartsTheSlice(t *testing.T) {
 		return 200, nil, page("", `{"id":"1"}`)
 	}}
 	g.poll(t, []string{"u"}, time.Hour, time.Minute, func(_ *Poller, d *delivered) {
-		if _, ok := d.position("u"); !ok || len(g.requests) != 4 { // in halves now
+		// The first page, its link three times, and both halves.
+		if _, ok := d.position("u"); !ok || len(g.requests) != 6 {
 			t.Errorf("finished %v after %d requests", ok, len(g.requests))
 		}
 	})
@@ -314,17 +315,30 @@ func TestClient_ARefusedTokenIsReplacedOnce(t *testing.T) {
 	})
 }
 
-func TestPoller_ATimeoutAtTheGatewayHalvesThePage(t *testing.T) {
+func TestPoller_ALinkThatFailsThreeTimesHalvesTheSliceAndItsPages(t *testing.T) {
+	var spans []time.Duration
 	g := &graph{answer: func(n int, r *http.Request) (int, http.Header, string) {
-		if n <= 2 {
+		from, to := bounds(t, r)
+		spans = append(spans, to.Sub(from))
+		if n <= 6 {
 			return 504, nil, ""
 		}
 		return 200, nil, emptyPage
 	}}
-	g.poll(t, []string{"u"}, time.Hour, time.Minute, func(*Poller, *delivered) {
-		for i, top := range []string{"$top=50&", "$top=25&", "$top=12&"} {
+	g.poll(t, []string{"u"}, time.Hour, time.Minute, func(_ *Poller, d *delivered) {
+		longest := time.Hour
+		for i, top := range []string{"$top=50&", "$top=50&", "$top=50&", "$top=25&", "$top=25&", "$top=25&", "$top=12&", "$top=24&", "$top=48&"} {
+			if i >= len(g.requests) {
+				t.Fatalf("%d requests", len(g.requests))
+			}
 			if !strings.Contains(g.requests[i].url, top) {
 				t.Errorf("request %d: %s, want %s", i, g.requests[i].url, top)
+			}
+			if i == 3 || i == 6 {
+				longest /= 2
+			}
+			if i < 7 && spans[i] > longest {
+				t.Errorf("request %d asks for %v, want at most %v", i, spans[i], longest)
 			}
 		}
 	})

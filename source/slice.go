@@ -20,8 +20,8 @@ const (
 	maxPages = 2_000
 )
 
-// linkLife is how long after its first page a slice that failed goes on from its last link. Pages are
-// offsets into a live folder, and how long a skip token lives is not documented.
+// linkLife is how long the connector follows a link after Graph returned it. Pages are offsets into a live
+// folder, and the life of a skip token is not documented.
 const linkLife = 5 * time.Minute
 
 // user is one user's place in the queue. While its slice is read it belongs to the reading goroutine.
@@ -32,6 +32,7 @@ type user struct {
 	wanted      time.Time // when it fell due; failures leave it
 	history     bool
 	length      time.Duration // of the next slice
+	longestNext time.Duration // bound of the next slice's length, because of failures
 	top         int           // page size asked for
 	reading     *slice        // a slice that broke off and can go on
 	twice       *readings     // of the present slice, if no later window reads it again
@@ -85,16 +86,19 @@ func (u *user) readBefore(l Ladder) int64 {
 type slice struct {
 	window offsets.Window
 	to     int64
-	first  string // the first page
-	link   string // the page to fetch next
-	began  time.Time
+	first  string    // the first page
+	link   string    // the page to fetch next
+	given  time.Time // when that link came
 	pages  int
 	seen   map[string]bool // the links followed
+
+	failures int  // of the link, in a row
+	grown    bool // a page has come that had not come before
 }
 
 // again goes back to the first page.
 func (s *slice) again(now time.Time) {
-	s.link, s.began, s.pages = s.first, now, 0
+	s.link, s.given, s.pages, s.failures = s.first, now, 0, 0
 	clear(s.seen)
 }
 
@@ -109,13 +113,9 @@ func (p *Poller) readSlice(ctx, life context.Context, u *user) error {
 	now := time.Now()
 	clock := &p.cfg.Client.clock
 	p.rewind(u)
-	if u.reading != nil && u.reading.pages == 0 {
-		u.reading.began = now // a first page has no link that ages
-	}
-	if u.reading != nil && now.Sub(u.reading.began) > linkLife {
-		// What took longer than its links may live would do so again.
+	if s := u.reading; s != nil && s.pages > 0 && now.Sub(s.given) > linkLife {
 		p.cfg.Metrics.refetched.Inc()
-		u.length, u.reading = u.reading.half(), nil
+		u.reading, u.longestNext = nil, s.half() // waits this long may be frequent
 	}
 	s := u.reading
 	if s == nil {
@@ -133,7 +133,7 @@ func (p *Poller) readSlice(ctx, life context.Context, u *user) error {
 		p.reportGap(u, now)
 	}
 	for {
-		page, err := p.cfg.Client.Page(ctx, s.link)
+		page, err := p.fetch(ctx, u, s)
 		if err != nil {
 			return err
 		}
@@ -183,17 +183,17 @@ func (p *Poller) readSlice(ctx, life context.Context, u *user) error {
 		if s.pages >= maxPages {
 			return loopingLink.fail("a slice has no end", nil)
 		}
-		s.link = page.NextLink
+		s.link, s.given = page.NextLink, time.Now()
 	}
 }
 
 // newSlice begins the next slice of a window. ok is false if the user must wait.
 func (p *Poller) newSlice(u *user, window offsets.Window, now time.Time) (s *slice, ok bool) {
-	to, twice := p.cfg.Ladder.Slice(u.pos, window, u.length)
+	to, twice := p.cfg.Ladder.Slice(u.pos, window, min(u.length, u.longestNext))
 	if to, ok = p.reachable(u, window.Done, to); !ok {
 		return nil, false
 	}
-	s = &slice{window: window, to: to, began: now, seen: make(map[string]bool)}
+	s = &slice{window: window, to: to, given: now, seen: make(map[string]bool)}
 	s.first = p.cfg.Client.MessagesURL(u.name, window.Done, to, u.top, p.cfg.Query)
 	s.link = s.first
 	switch {
@@ -216,6 +216,8 @@ func (p *Poller) proceeded(u *user, pages int) {
 		return
 	}
 	u.furthest = pages
+	p.grow(u)
+	u.reading.grown = true
 	if u.suspended == nil || u.suspended.Action != Suspend {
 		p.recovered(u)
 		return
@@ -232,6 +234,9 @@ func (p *Poller) replan(ctx, life context.Context, u *user) error {
 func (p *Poller) finish(u *user, s *slice, pos offsets.Position) {
 	if u.history {
 		p.past.Add(s.to - s.window.Done)
+	}
+	if !s.grown {
+		p.grow(u) // a longer slice had shown as many pages
 	}
 	u.pos, u.reading, u.twice, u.furthest = pos, nil, nil, 0
 	u.until, u.waited = 0, false

@@ -16,5 +16,8 @@
 // records has it, while people write, and fails if memory or goroutines grow. With --interval 1s an hour of polls every minute takes
 // a minute.
 //
+// With --faults it measures, instead, how much still goes through when Graph answers a share of the requests with a fault, in
+// virtual time and without other processes, and fails if a fault costs more than three requests.
+//
 // The stages one by one are benchmarks in the same folder: go test -bench . ./test/bench
 package main

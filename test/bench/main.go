@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"testing"
 	"time"
 )
 
@@ -19,6 +20,7 @@ type options struct {
 	rate                      float64
 	interval                  time.Duration
 	json, gzip                bool
+	faults, short             bool
 	log, profile              string
 }
 
@@ -39,6 +41,8 @@ func main() {
 	flags.DurationVar(&o.live, "live", 0, "measure instead, for so long, how long a message takes from visible to committed")
 	flags.Float64Var(&o.rate, "rate", 100, "with --live: new messages per second")
 	flags.DurationVar(&o.interval, "interval", time.Minute, "with --live: from one poll of a user to the next")
+	flags.BoolVar(&o.faults, "faults", false, "measure instead what faults of Graph cost, and fail if it is more than three times their share of the requests")
+	flags.BoolVar(&o.short, "short", false, "with --faults: one rate of faults and less work")
 	flags.BoolVar(&o.json, "json", false, "print the report as one JSON object, and nothing else on standard output")
 	flags.StringVar(&o.log, "log", "", "file for what all processes log")
 	flags.StringVar(&o.profile, "profile", "", "folder for CPU profiles of the connector, one a scenario; they cost time")
@@ -55,6 +59,12 @@ func main() {
 func measure(o options) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
+	if o.faults {
+		withVirtualTime(func(t *testing.T) error {
+			r, err := measureFaults(ctx, t, o.short)
+			return report(r, o.json, err)
+		})
+	}
 	var r fmt.Stringer
 	var err error
 	if o.live > 0 {
@@ -62,17 +72,22 @@ func measure(o options) int {
 	} else {
 		r, err = measureCost(ctx, o)
 	}
+	if err := report(r, o.json, err); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		return 1
+	}
+	return 0
+}
+
+// report prints a report, also one that is found wanting, and returns the error.
+func report(r fmt.Stringer, asJSON bool, err error) error {
 	var grows *growthError
-	if err == nil || errors.As(err, &grows) {
-		if o.json {
+	if err == nil || errors.As(err, &grows) || errors.Is(err, errMissed) {
+		if asJSON {
 			_ = json.NewEncoder(os.Stdout).Encode(r) // a closed standard output is the reader's choice
 		} else {
 			fmt.Print(r)
 		}
 	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "bench:", err)
-		return 1
-	}
-	return 0
+	return err
 }
