@@ -95,7 +95,7 @@ func (p *Poller) relieve(was *Error) {
 	everybody := true
 	p.each(func(u *user) {
 		everybody = everybody && u.suspended != nil
-		if u.suspended != nil && u.suspended.Reason == was.Reason {
+		if u.suspended != nil && errors.Is(u.suspended.Reason, was.Reason) {
 			alike = append(alike, u)
 		}
 	})

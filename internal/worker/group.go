@@ -10,7 +10,9 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/teams-kafka/connector/sink"
 )
@@ -88,8 +90,8 @@ func (g *Group) Run(ctx context.Context) error {
 	return nil
 }
 
-// membership is one life as a member: from joining to leaving, or to being fenced, after which whoever
-// holds the tenant now must be found out by joining again.
+// membership is one life as a member: from joining to leaving, or to being fenced while the group no longer
+// counts this process as a member; whoever holds the tenants now is found out by joining again.
 func (g *Group) membership(ctx context.Context) error {
 	ctx, leave := context.WithCancelCause(ctx)
 	defer leave(nil)
@@ -225,7 +227,7 @@ func (s *streams) assigned(cl *kgo.Client, partitions []int32) {
 	for _, t := range s.group.Tenants {
 		partition := int32(sink.PartitionOf([]byte(t.cfg.Tenant), count))
 		if _, runs := s.running[t]; !runs && slices.Contains(partitions, partition) {
-			s.running[t] = s.start(t, partition)
+			s.running[t] = s.start(cl, t, partition)
 		}
 	}
 	if len(s.running) == 0 {
@@ -233,7 +235,7 @@ func (s *streams) assigned(cl *kgo.Client, partitions []int32) {
 	}
 }
 
-func (s *streams) start(t *Tenant, partition int32) stream {
+func (s *streams) start(cl *kgo.Client, t *Tenant, partition int32) stream {
 	ctx, cancel := context.WithCancel(s.ctx)
 	ended := make(chan struct{})
 	t.cfg.Metrics.owned.Set(1)
@@ -242,11 +244,40 @@ func (s *streams) start(t *Tenant, partition int32) stream {
 		defer close(ended)
 		defer t.cfg.Metrics.owned.Set(0)
 		defer t.cfg.SourceMetrics.Released()
-		if err := t.Run(ctx); err != nil {
+		if err := t.Run(ctx, func(ctx context.Context) error { return s.group.confirm(ctx, cl) }); err != nil {
 			s.leave(err)
 		}
 	}()
 	return stream{partition: partition, cancel: cancel, ended: ended}
+}
+
+// confirmPause is how long a rebalance is waited for before the coordinator is asked again.
+const confirmPause = 100 * time.Millisecond
+
+// confirm asks the group's coordinator whether this process is still a member of the present generation: then
+// its tenants are its own, and whoever fenced one of them is outside the group. A process that was
+// paused for longer than its session is none. A rebalance is waited for: what it takes away
+// ends the context.
+func (g *Group) confirm(ctx context.Context, cl *kgo.Client) error {
+	for {
+		request := kmsg.NewPtrHeartbeatRequest()
+		request.Group = g.Name
+		request.MemberID, request.Generation = cl.GroupMetadata()
+		response, err := request.RequestWith(ctx, cl)
+		if err == nil {
+			err = kerr.ErrorForCode(response.ErrorCode)
+		}
+		if !errors.Is(err, kerr.RebalanceInProgress) {
+			return err
+		}
+		timer := time.NewTimer(confirmPause)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return ctx.Err()
+		case <-timer.C:
+		}
+	}
 }
 
 // revoked stops the tenants whose partitions went, all of them for nil, and returns when they have

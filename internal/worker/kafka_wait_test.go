@@ -79,7 +79,7 @@ func running(t *testing.T, cfg Config) (tenant *Tenant, logs *onstage.Log, stop 
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		if err := tenant.Run(ctx); err != nil {
+		if err := tenant.Run(ctx, func(context.Context) error { return nil }); err != nil {
 			t.Errorf("the stream ended with %v", err)
 		}
 	}()

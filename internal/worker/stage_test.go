@@ -30,6 +30,7 @@ type stage struct {
 	kafka    *embedded.Kafka
 	registry *embedded.Registry
 	sim      *graphsim.Server
+	client   *kgo.Client
 	admin    *kadm.Client
 	cfg      Config
 	logs     *onstage.Log
@@ -72,7 +73,7 @@ func newStage(t *testing.T, changes ...func(*graphsim.Config)) *stage {
 		t.Fatal(err)
 	}
 	t.Cleanup(cl.Close)
-	s.admin = kadm.NewClient(cl)
+	s.client, s.admin = cl, kadm.NewClient(cl)
 
 	root, err := url.Parse(sim.URL())
 	if err != nil {
@@ -142,9 +143,15 @@ type member struct {
 func (s *stage) join(t *testing.T) *member {
 	t.Helper()
 	log := slog.New(slog.NewTextHandler(s.logs, nil))
-	m := &member{tenant: NewTenant(s.cfg, log), ended: make(chan error, 1)}
+	return s.joinWith(t, NewTenant(s.cfg, log))
+}
+
+// joinWith starts a member that can run several tenants.
+func (s *stage) joinWith(t *testing.T, tenants ...*Tenant) *member {
+	t.Helper()
+	m := &member{tenant: tenants[0], ended: make(chan error, 1)}
 	m.group = &Group{Client: s.cfg.Writer.Client, Name: s.cfg.Name, Topic: s.cfg.Writer.Topics.Offsets,
-		SessionTimeout: s.sessionTimeout, Tenants: []*Tenant{m.tenant}, Log: log}
+		SessionTimeout: s.sessionTimeout, Tenants: tenants, Log: slog.New(slog.NewTextHandler(s.logs, nil))}
 	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
 	m.stop = stop
 	go func() { m.ended <- m.group.Run(ctx) }()

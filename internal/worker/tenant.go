@@ -182,9 +182,10 @@ func (t *Tenant) enter(phase Phase, s *session, err error) {
 }
 
 // Run streams until the context ends, and then returns nil. Whatever fails, the memory of it is thrown
-// away and the stream starts over from the topic; only being fenced (sink.ErrFenced) is returned, because
-// whether the tenant is still this process's must be settled first.
-func (t *Tenant) Run(ctx context.Context) error {
+// away and the stream starts over from the topic, after a growing pause. A stream that was fenced first
+// asks owns whether the tenant is still this process's, and returns an error that matches
+// sink.ErrFenced if it is not (invariant 4).
+func (t *Tenant) Run(ctx context.Context, owns func(context.Context) error) error {
 	pause := backoff.NewExponentialBackOff(backoff.WithInitialInterval(250*time.Millisecond),
 		backoff.WithMaxInterval(30*time.Second), backoff.WithMaxElapsedTime(0))
 	defer t.enter(Idle, nil, nil)
@@ -211,9 +212,6 @@ func (t *Tenant) Run(ctx context.Context) error {
 		if errors.Is(err, kerr.InvalidTimestamp) {
 			t.cfg.found.misstamped = true
 		}
-		if errors.Is(err, sink.ErrFenced) {
-			return err
-		}
 		if time.Since(began) > time.Minute {
 			pause.Reset()
 		}
@@ -226,6 +224,12 @@ func (t *Tenant) Run(ctx context.Context) error {
 			timer.Stop()
 			return nil
 		case <-timer.C:
+		}
+		if !errors.Is(err, sink.ErrFenced) {
+			continue
+		}
+		if lost := owns(ctx); ctx.Err() == nil && lost != nil {
+			return fmt.Errorf("%w, and the tenant is no longer this process's: %w", err, lost)
 		}
 	}
 }
