@@ -194,6 +194,9 @@ func (s *stage) floor(ctx context.Context, role string, p plan) (c cost, err err
 	}
 }
 
+// startLimit is far more than the rebuild of the largest topic takes.
+const startLimit = 5 * time.Minute
+
 // life is one connector process.
 type life struct {
 	process *child.Child
@@ -202,8 +205,8 @@ type life struct {
 	rebuilt int           // from so many records
 }
 
-// connector starts a process that polls the given users, and returns when its index is rebuilt.
-func (s *stage) connector(ctx context.Context, t tenant, users []string, name, topic string, settings ...string) (*life, error) {
+// settings are the environment of a connector that polls the given users.
+func (s *stage) settings(t tenant, users []string, name, topic string) ([]string, error) {
 	ca, list := filepath.Join(s.dir, name+".ca.pem"), filepath.Join(s.dir, name+".users")
 	if err := os.WriteFile(ca, t.CA, 0o600); err != nil {
 		return nil, err
@@ -211,8 +214,7 @@ func (s *stage) connector(ctx context.Context, t tenant, users []string, name, t
 	if err := os.WriteFile(list, []byte(strings.Join(users, "\n")), 0o600); err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(s.binary, "run")
-	cmd.Env = []string{
+	return []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "GOGC=" + os.Getenv("GOGC"),
 		"CONNECTOR_NAME=" + name, "GRAPH_ENDPOINT=" + t.URL, "GRAPH_CA_FILE=" + ca,
 		"AZURE_AUTHORITY_HOST=" + t.Authority, "AZURE_TENANT_ID=" + t.TenantID,
@@ -220,9 +222,17 @@ func (s *stage) connector(ctx context.Context, t tenant, users []string, name, t
 		"SOURCE_USERS_FILE=" + list, "SOURCE_RATE=" + strconv.Itoa(requestRate), "SOURCE_PAGE_SIZE=" + strconv.Itoa(s.pageSize), "SOURCE_IN_FLIGHT=" + strconv.Itoa(inFlight),
 		"KAFKA_BROKERS=" + strings.Join(s.brokers, ","), "KAFKA_TOPIC=" + topic, "KAFKA_TOPIC_PARTITIONS=" + strconv.Itoa(partitions),
 		"COMMIT_RECORDS=" + strconv.Itoa(commitRecords), "SCHEMA_REGISTRY_URL=" + s.registry.URL(),
+	}, nil
+}
+
+// connector starts a process that polls the given users, and returns when its index is rebuilt.
+func (s *stage) connector(ctx context.Context, t tenant, users []string, name, topic string, settings ...string) (*life, error) {
+	cmd := exec.Command(s.binary, "run")
+	var err error
+	if cmd.Env, err = s.settings(t, users, name, topic); err != nil {
+		return nil, err
 	}
 	var admin string
-	var err error
 	if s.profile == "" {
 		cmd.Env = append(cmd.Env, "ADMIN_ADDRESS=none")
 	} else {
@@ -240,7 +250,7 @@ func (s *stage) connector(ctx context.Context, t tenant, users []string, name, t
 			Msg     string
 			Records int
 		}
-		if json.Unmarshal(line, &entry) == nil && entry.Msg == "index is rebuilt from the topic" {
+		if json.Unmarshal(line, &entry) == nil && entry.Msg == "index rebuilt from the topic" {
 			select {
 			case rebuilt <- entry.Records:
 			default: // not the first time
@@ -260,6 +270,8 @@ func (s *stage) connector(ctx context.Context, t tenant, users []string, name, t
 		return l, nil
 	case <-l.process.Ended():
 		return nil, fmt.Errorf("the connector ended at its start; see --log")
+	case <-time.After(startLimit):
+		return nil, fmt.Errorf("%s: the connector has not logged within %s that its index is rebuilt; see --log", name, startLimit)
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}

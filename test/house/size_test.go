@@ -56,7 +56,6 @@ var longFunctions = map[string]exception{
 	"source/status.go report":                                              {73, "gathers a status under one lock"},
 	"test/bench/cost.go measureCost":                                       {81, oneScript},
 	"test/bench/live.go measureLive":                                       {68, oneScript},
-	"test/bench/stage.go connector":                                        {61, oneScript},
 	"test/chaos/run.go live":                                               {66, oneScript},
 	"transform/duration.go durationMillis":                                 {63, oneSwitch},
 	"transform/records.go chatMessage":                                     {66, oneList},
