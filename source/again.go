@@ -31,9 +31,11 @@ const (
 func (p *Poller) fetch(ctx context.Context, u *user, s *slice) (Page, error) {
 	for {
 		began := time.Now()
-		page, err := p.cfg.Client.Page(ctx, s.link)
+		page, err := p.cfg.Client.PageWithin(ctx, s.link, u.limit)
+		took := time.Since(began)
 		if err == nil {
 			s.failures = 0
+			p.took(u, took)
 			return page, nil
 		}
 		var failed *Error
@@ -41,7 +43,6 @@ func (p *Poller) fetch(ctx context.Context, u *user, s *slice) (Page, error) {
 			return Page{}, err
 		}
 		s.failures++
-		took := time.Since(began)
 		if u.suspended != nil || !again(failed, s.failures, took) || p.inTrouble() {
 			return Page{}, err
 		}

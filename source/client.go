@@ -84,7 +84,13 @@ type Query struct {
 
 // Page fetches one page of messages. Every error is an *Error, or the context's.
 func (c *Client) Page(ctx context.Context, link string) (Page, error) {
-	return c.page(ctx, link, messagesRequest)
+	return c.PageWithin(ctx, link, requestTimeout)
+}
+
+// PageWithin does what Page does, and gives a request up that takes longer than limit. The time that
+// the tenant has to wait does not count.
+func (c *Client) PageWithin(ctx context.Context, link string, limit time.Duration) (Page, error) {
+	return c.page(ctx, link, messagesRequest, limit)
 }
 
 // Inspect gets a new token and tells what it says of itself, as [Tokens.Inspect] does.
@@ -113,8 +119,8 @@ var (
 	}, []string{"user", "directoryobject"}}
 )
 
-func (c *Client) page(ctx context.Context, link string, k kind) (Page, error) {
-	r, err := c.get(ctx, link, k)
+func (c *Client) page(ctx context.Context, link string, k kind, limit time.Duration) (Page, error) {
+	r, err := c.get(ctx, link, k, limit)
 	if err != nil {
 		return Page{}, err
 	}
@@ -157,7 +163,7 @@ type response struct {
 }
 
 // get fetches a page's body. It counts failures; a body is counted once it has been parsed.
-func (c *Client) get(ctx context.Context, link string, k kind) (response, error) {
+func (c *Client) get(ctx context.Context, link string, k kind, limit time.Duration) (response, error) {
 	u, refused := c.follow(nil, link)
 	if refused != nil {
 		return response{}, refused
@@ -175,7 +181,7 @@ func (c *Client) get(ctx context.Context, link string, k kind) (response, error)
 		if err != nil {
 			return response{}, err
 		}
-		r, header, failed := c.once(ctx, u, token, k)
+		r, header, failed := c.once(ctx, u, token, k, limit)
 		c.gate.Leave(ticket, failed.ending())
 		if ctx.Err() != nil {
 			return response{}, ctx.Err()
@@ -195,9 +201,9 @@ func (c *Client) get(ctx context.Context, link string, k kind) (response, error)
 }
 
 // once makes one request.
-func (c *Client) once(ctx context.Context, u *url.URL, token string, k kind) (response, http.Header, *Error) {
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
-	defer cancel()
+func (c *Client) once(ctx context.Context, u *url.URL, token string, k kind, most time.Duration) (response, http.Header, *Error) {
+	limit, end := newTimeLimit(ctx, most)
+	defer end()
 	header := http.Header{
 		"Authorization": {"Bearer " + token},
 		"Accept":        {"application/json"},
@@ -207,12 +213,12 @@ func (c *Client) once(ctx context.Context, u *url.URL, token string, k kind) (re
 	}
 	maps.Copy(header, k.header)
 	req := (&http.Request{Method: http.MethodGet, URL: u, Host: u.Host, Header: header}).
-		WithContext(httptrace.WithClientTrace(ctx, c.lastLook(ctx)))
+		WithContext(httptrace.WithClientTrace(limit.ctx, c.lastLook(limit)))
 	sent := time.Now()
 	resp, err := c.http.Do(req)
 	if err != nil {
 		c.metrics.seconds(time.Since(sent))
-		return response{}, nil, noResponse.fail("", withoutURL(err))
+		return response{}, nil, noResponse.fail("", limit.cause(withoutURL(err)))
 	}
 	defer resp.Body.Close()
 	received := time.Now()
@@ -224,7 +230,7 @@ func (c *Client) once(ctx context.Context, u *url.URL, token string, k kind) (re
 	case resp.StatusCode != http.StatusOK:
 		failed = responseError(resp, body.Bytes(), received)
 	case err != nil:
-		failed = brokenBody.fail("", withoutURL(err)).of(resp)
+		failed = brokenBody.fail("", limit.cause(withoutURL(err))).of(resp)
 	case body.Len() > maxBody:
 		failed = hugeBody.fail(fmt.Sprintf("the body is larger than %d bytes", maxBody), nil).of(resp)
 	default:
@@ -238,9 +244,11 @@ func (c *Client) once(ctx context.Context, u *url.URL, token string, k kind) (re
 // between the gate and the first byte lie a dial and a handshake (invariant 6). The transport calls the
 // hook on the request's own goroutine, right before it writes. A request that ends meanwhile would be
 // written all the same, so its connection goes.
-func (c *Client) lastLook(ctx context.Context) *httptrace.ClientTrace {
+func (c *Client) lastLook(limit *timeLimit) *httptrace.ClientTrace {
 	return &httptrace.ClientTrace{GotConn: func(got httptrace.GotConnInfo) {
-		if c.gate.opened(ctx) != nil {
+		limit.pause()
+		defer limit.resume()
+		if c.gate.opened(limit.ctx) != nil {
 			got.Conn.Close()
 		}
 	}}

@@ -130,7 +130,7 @@ func (d *Directory) list(ctx context.Context, path, filter string, found *Found)
 			return loopingLink.fail(fmt.Sprintf("the listing has more than %d pages", maxListingPages), nil)
 		}
 		seen[link] = true
-		page, err := d.Client.page(ctx, link, usersRequest)
+		page, err := d.Client.page(ctx, link, usersRequest, requestTimeout)
 		if err != nil {
 			return err
 		}

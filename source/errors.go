@@ -216,7 +216,7 @@ const (
 
 var faults = [...]rule{
 	noResponse: {action: Retry, reason: ErrUnavailable,
-		seen: "no response: no connection, a broken one, or none within two minutes", remedy: "check the network and the egress rules if it lasts"},
+		seen: "no response: no connection, a broken one, or none in the time that the request had, 5 s to two minutes", remedy: "check the network and the egress rules if it lasts"},
 	brokenBody: {action: Retry, reason: ErrMalformed,
 		seen: "a body that breaks off", remedy: noRemedy},
 	noPage: {action: Retry, reason: ErrMalformed,

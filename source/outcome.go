@@ -216,13 +216,16 @@ func (p *Poller) unanswered(u *user, e *Error) {
 	case everybody || p.trouble.cause != nil:
 		p.blame(e)
 		p.waitOut(u)
-	case own && u.row.failures >= ownFailures:
+		return
+	case (own || others > 0 && errors.Is(e, errTimeout)) && u.row.failures >= ownFailures:
+		// A request that was given up took many times what others take: it is not put down to chance.
 		p.suspend(u, e, ownFirst, ownLongest)
 	case u.failures >= failuresToSuspend && others == 0:
 		p.suspend(u, e, retryFirst, retryLongest)
 	default:
 		p.retry(u)
 	}
+	u.slowed(e)
 }
 
 // broken follows a failure that concerns the user alone.

@@ -22,7 +22,7 @@ func (p *Poller) plan(ctx context.Context, u *user) (w offsets.Window, ok bool, 
 		return w, false, nil
 	}
 	at := u.newest(p.cfg.Ladder)
-	page, err := p.cfg.Client.Page(ctx, p.cfg.Client.MessagesURL(u.name, at, at+1, 1, p.cfg.Query))
+	page, err := p.cfg.Client.PageWithin(ctx, p.cfg.Client.MessagesURL(u.name, at, at+1, 1, p.cfg.Query), u.limit)
 	if err != nil {
 		return w, false, err
 	}

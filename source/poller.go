@@ -89,13 +89,14 @@ type Poller struct {
 	// delivering counts the deliveries under way.
 	delivering atomic.Int32
 
-	mu       sync.Mutex
-	changes  []change
-	status   Status
-	gaps     []Gap
-	progress progress
-	evidence *evidence
-	troubled bool // the tenant is in trouble
+	mu        sync.Mutex
+	changes   []change
+	status    Status
+	gaps      []Gap
+	progress  progress
+	evidence  *evidence
+	durations durations
+	troubled  bool // the tenant is in trouble
 }
 
 // change is a user who comes, or with a nil position goes.
@@ -199,26 +200,13 @@ func (p *Poller) dispatch(ctx context.Context, group *errgroup.Group) error {
 	for {
 		now := time.Now()
 		for len(reading) < p.cfg.InFlight {
-			u := p.next(now, len(reading))
+			u := p.next(now, reading)
 			if u == nil {
 				break
 			}
-			p.cfg.Metrics.wait.Observe(now.Sub(u.due).Seconds())
-			reading[u] = standing{u.newest(p.cfg.Ladder), u.reached(), u.wanted, u.suspended != nil}
-			polling, cancel := context.WithCancel(ctx)
-			u.cancel = cancel
-			u.resumed = p.resumed.Load()
-			group.Go(func() error {
-				defer cancel()
-				err := p.readSlice(polling, ctx, u)
-				if ctx.Err() != nil || polling.Err() == nil && !known(err) {
-					return cmp.Or(ctx.Err(), err)
-				}
-				p.results <- outcome{u, err}
-				return nil
-			})
+			reading[u] = p.begin(ctx, group, u, now)
 		}
-		timer.Reset(max(0, p.wake().Sub(now)))
+		timer.Reset(max(0, p.wake(reading).Sub(now)))
 		if len(reading) >= p.cfg.InFlight || len(reading) > 0 && p.cfg.Client.gate.Probing() {
 			timer.Stop() // a result comes first
 		}
@@ -234,6 +222,7 @@ func (p *Poller) dispatch(ctx context.Context, group *errgroup.Group) error {
 			p.followClock()
 		case <-p.lively:
 			p.resume()
+			p.giveUp(reading)
 		case <-p.changed:
 			p.apply()
 		case <-timer.C:
@@ -244,21 +233,59 @@ func (p *Poller) dispatch(ctx context.Context, group *errgroup.Group) error {
 	}
 }
 
+// begin starts a user's poll and returns how far the user was before it.
+func (p *Poller) begin(ctx context.Context, group *errgroup.Group, u *user, now time.Time) standing {
+	p.cfg.Metrics.wait.Observe(now.Sub(u.due).Seconds())
+	before := standing{newest: u.newest(p.cfg.Ladder), reached: u.reached(), wanted: u.wanted, slow: u.slow}
+	if u.suspended != nil {
+		suspension := u.suspension()
+		before.suspended = &suspension
+	}
+	if p.trouble.cause != nil {
+		before.probe = now
+	}
+	polling, cancel := context.WithCancel(ctx)
+	u.cancel = cancel
+	u.resumed = p.resumed.Load()
+	p.limit(u, now)
+	group.Go(func() error {
+		defer cancel()
+		err := p.readSlice(polling, ctx, u)
+		if ctx.Err() != nil || polling.Err() == nil && !known(err) {
+			return cmp.Or(ctx.Err(), err)
+		}
+		p.results <- outcome{u, err}
+		return nil
+	})
+	return before
+}
+
+// room reports whether one more user of the slow lane may be read.
+func (p *Poller) room(reading map[*user]standing) bool {
+	slow := 0
+	for _, before := range reading {
+		if before.slow {
+			slow++
+		}
+	}
+	return slow < p.slowSlots()
+}
+
 // next takes the user to poll now, nil if none may be: nobody is polled while Graph asks everybody to wait,
 // one user at a time after a wait that was cut short (invariant 6), and one at a time while the tenant is in
 // trouble (invariant 8).
-func (p *Poller) next(now time.Time, underWay int) *user {
+func (p *Poller) next(now time.Time, reading map[*user]standing) *user {
 	gate := p.cfg.Client.gate
-	if now.Before(gate.Held()) || gate.Probing() && underWay > 0 {
+	if now.Before(gate.Held()) || gate.Probing() && len(reading) > 0 {
 		return nil
 	}
 	if p.trouble.cause == nil {
-		return p.queue.take(now)
+		return p.queue.take(now, p.room(reading))
 	}
 	if now.Before(p.trouble.until) {
 		return nil
 	}
-	u := p.probe(now)
+	u := p.probe(now, p.room(reading))
 	if u != nil {
 		p.trouble.probes++
 		p.trouble.until = now.Add(p.trouble.pause(now))
@@ -267,8 +294,8 @@ func (p *Poller) next(now time.Time, underWay int) *user {
 }
 
 // wake returns when next can give a user that it does not give now.
-func (p *Poller) wake() time.Time {
-	wake := p.queue.next()
+func (p *Poller) wake(reading map[*user]standing) time.Time {
+	wake := p.queue.next(p.room(reading))
 	if len(p.trouble.waiting) > 0 {
 		wake = time.Time{}
 	}

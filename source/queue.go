@@ -9,11 +9,11 @@ import (
 
 // queue holds the users that wait: those whose poll is live, by due time, and those that are due and
 // still read history, the furthest behind first. When both are due they take turns, so that history
-// has at most half of the budget and neither starves.
+// has at most half of the budget and neither starves. Users of the slow lane wait apart, by due time.
 type queue struct {
-	live, history byTime
-	past          bool // whose turn it is when both are due
-	held          map[*user]struct{}
+	live, history, slow byTime
+	past                bool // whose turn it is when both are due
+	held                map[*user]struct{}
 }
 
 func newQueue() *queue {
@@ -22,14 +22,20 @@ func newQueue() *queue {
 	seed := maphash.MakeSeed()
 	// On the monotonic clock, so that a step of this machine's clock changes nothing in the order.
 	began := time.Now()
+	due := func(u *user) int64 { return u.due.Sub(began).Milliseconds() }
 	return &queue{
-		live:    byTime{seed: seed, key: func(u *user) int64 { return u.due.Sub(began).Milliseconds() }},
+		live:    byTime{seed: seed, key: due},
+		slow:    byTime{seed: seed, key: due},
 		history: byTime{seed: seed, key: (*user).reached},
 		held:    make(map[*user]struct{}),
 	}
 }
 
 func (q *queue) put(u *user) {
+	if u.slow {
+		heap.Push(&q.slow, u)
+		return
+	}
 	if u.history && !u.due.After(time.Now()) {
 		heap.Push(&q.history, u)
 		return
@@ -46,10 +52,13 @@ func (q *queue) remove(u *user) bool {
 	return true
 }
 
-// take removes the user to poll now, nil if none is due.
-func (q *queue) take(now time.Time) *user {
+// take removes the user to poll now, nil if none is due. room reports whether the slow lane has room.
+func (q *queue) take(now time.Time, room bool) *user {
 	q.prune()
-	live := len(q.live.users) > 0 && !q.live.users[0].due.After(now)
+	if room && q.slow.due(now) {
+		return heap.Pop(&q.slow).(*user)
+	}
+	live := q.live.due(now)
 	past := len(q.history.users) > 0
 	if live && past {
 		q.past = !q.past
@@ -65,22 +74,25 @@ func (q *queue) take(now time.Time) *user {
 	}
 }
 
-// next is when the next user falls due; an hour ahead if none waits.
-func (q *queue) next() time.Time {
+// next is when the next user falls due that take would return; an hour ahead if none waits.
+func (q *queue) next(room bool) time.Time {
 	q.prune()
-	switch {
-	case len(q.history.users) > 0:
+	if len(q.history.users) > 0 {
 		return time.Time{}
-	case len(q.live.users) > 0:
-		return q.live.users[0].due
-	default:
-		return time.Now().Add(time.Hour)
 	}
+	next := time.Now().Add(time.Hour)
+	if len(q.live.users) > 0 {
+		next = q.live.users[0].due
+	}
+	if room && len(q.slow.users) > 0 && q.slow.users[0].due.Before(next) {
+		next = q.slow.users[0].due
+	}
+	return next
 }
 
-// prune drops those who are removed from the front of both heaps.
+// prune drops those who are removed from the front of the heaps.
 func (q *queue) prune() {
-	for _, h := range []*byTime{&q.live, &q.history} {
+	for _, h := range []*byTime{&q.live, &q.history, &q.slow} {
 		for len(h.users) > 0 && h.users[0].gone {
 			heap.Pop(h)
 		}
@@ -104,7 +116,7 @@ func (q *queue) release() []*user {
 
 // each calls f for every user that waits.
 func (q *queue) each(f func(*user)) {
-	for _, users := range [][]*user{q.live.users, q.history.users} {
+	for _, users := range [][]*user{q.live.users, q.history.users, q.slow.users} {
 		for _, u := range users {
 			if !u.gone {
 				f(u)
@@ -124,6 +136,9 @@ type byTime struct {
 	key   func(*user) int64
 	seed  maphash.Seed
 }
+
+// due reports whether the first user is due, for a heap by due time.
+func (h *byTime) due(now time.Time) bool { return len(h.users) > 0 && !h.users[0].due.After(now) }
 
 func (h *byTime) Len() int { return len(h.users) }
 

@@ -41,6 +41,8 @@ type user struct {
 	furthest    int           // pages that have come of the present slice, at the most
 	pause       backoff.BackOff
 	longest     time.Duration // the bound of pause
+	slow        bool          // in the slow lane
+	limit       time.Duration // of each request of this poll; in the slow lane, of the next one too
 	row         row           // failures in a row that can be anybody's
 	suspended   *Error
 	suspendedAt time.Time

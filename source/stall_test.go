@@ -49,7 +49,7 @@ func TestStatus_StallNamesWhatKeepsTheTenantFromMakingProgress(t *testing.T) {
 		"access denied to every user": {answer: answered(403, nil, ""),
 			reason: ErrDenied, detail: "all 12 users are suspended"},
 		"no network":  {broken: func(*http.Request) error { return errors.New("no route") }, reason: ErrUnavailable, detail: "no route"},
-		"no response": {broken: hang, reason: ErrUnavailable, detail: "deadline exceeded"},
+		"no response": {broken: hang, reason: ErrUnavailable, detail: "took too long"},
 		"login down": {login: func(context.Context) (azcore.AccessToken, error) {
 			return azcore.AccessToken{}, errors.New("dial: no route")
 		}, reason: ErrLogin, detail: "login service"},

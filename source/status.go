@@ -112,7 +112,9 @@ func (s *Status) add(newest int64, now time.Time) {
 type standing struct {
 	newest, reached int64
 	wanted          time.Time
-	suspended       bool
+	slow            bool           // read in the slow lane
+	suspended       *SuspendedUser // nil if the user was not
+	probe           time.Time      // when the user's probe of a tenant in trouble began, zero if it is none
 }
 
 // pace is how much of the users' past is read per second, each second weighing less the longer ago it was.
@@ -142,16 +144,20 @@ func (c *pace) left(now time.Time, read, behind time.Duration) time.Duration {
 	return time.Duration(min(behind.Seconds()/c.read*c.seconds*float64(time.Second), math.MaxInt64/2))
 }
 
-// report brings the status and the gauges up to date.
-func (p *Poller) report(reading map[*user]standing) {
-	now := time.Now()
+// suspension describes why and until when a user is suspended.
+func (u *user) suspension() SuspendedUser {
+	e := u.suspended
+	return SuspendedUser{User: u.name, Reason: e.Reason, Detail: e.Error(), Remedy: e.Remedy,
+		RequestID: e.RequestID, Since: u.suspendedAt, RetryAt: u.due}
+}
+
+// survey looks at every user. due is since when the longest-waiting one has been due, zero if nobody is.
+func (p *Poller) survey(now time.Time, reading map[*user]standing) (s Status, due time.Time) {
 	horizon := p.horizon(now)
-	var s Status
 	behind := func(reached int64) {
 		s.History++
 		s.HistoryBehind += time.Duration(max(0, horizon-reached)) * time.Millisecond
 	}
-	var due time.Time // since when the longest-waiting user has been due
 	waits := func(u *user) {
 		if u.suspended == nil && !u.waits && !u.wanted.After(now) && (due.IsZero() || u.wanted.Before(due)) {
 			due = u.wanted
@@ -164,14 +170,16 @@ func (p *Poller) report(reading map[*user]standing) {
 			behind(u.reached())
 		}
 		if u.suspended != nil {
-			s.Suspended = append(s.Suspended, SuspendedUser{User: u.name, Reason: u.suspended.Reason, Detail: u.suspended.Error(), Remedy: u.suspended.Remedy,
-				RequestID: u.suspended.RequestID, Since: u.suspendedAt, RetryAt: u.due})
+			s.Suspended = append(s.Suspended, u.suspension())
 		}
 	})
 	for u, before := range reading {
 		if !u.gone {
-			if w := before.wanted; !before.suspended && !w.After(now) && (due.IsZero() || w.Before(due)) {
+			if w := before.wanted; before.suspended == nil && !w.After(now) && (due.IsZero() || w.Before(due)) {
 				due = w
+			}
+			if before.suspended != nil {
+				s.Suspended = append(s.Suspended, *before.suspended)
 			}
 			s.add(before.newest, now)
 			if u.history {
@@ -181,8 +189,15 @@ func (p *Poller) report(reading map[*user]standing) {
 	}
 	s.Suspended = append(s.Suspended, p.cfg.Blocked...)
 	s.Users += len(p.cfg.Blocked)
-	s.HistoryLeft = p.pace.left(now, time.Duration(p.past.Swap(0))*time.Millisecond, s.HistoryBehind)
 	slices.SortFunc(s.Suspended, func(a, b SuspendedUser) int { return cmp.Compare(a.User, b.User) })
+	return s, due
+}
+
+// report brings the status and the gauges up to date.
+func (p *Poller) report(reading map[*user]standing) {
+	now := time.Now()
+	s, due := p.survey(now, reading)
+	s.HistoryLeft = p.pace.left(now, time.Duration(p.past.Swap(0))*time.Millisecond, s.HistoryBehind)
 	held, heldBy := p.cfg.Client.held(now)
 	s.Held = held
 	if heldBy != nil {

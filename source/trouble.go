@@ -110,6 +110,19 @@ func (p *Poller) resume() {
 	}
 }
 
+// giveUp cuts the probes off that the tenant's trouble still keeps waiting after its end: they would hold
+// slots for as long as a request in trouble may take.
+func (p *Poller) giveUp(reading map[*user]standing) {
+	p.mu.Lock()
+	patience := p.durations.patience()
+	p.mu.Unlock()
+	for u, before := range reading {
+		if !before.probe.IsZero() && time.Since(before.probe) > patience {
+			u.cancel()
+		}
+	}
+}
+
 // refutes reports whether an answer that concerns its user alone shows that the tenant's trouble is over: it
 // came, so there is no outage; and Graph took the token.
 func (p *Poller) refutes(e *Error) bool {
@@ -119,14 +132,14 @@ func (p *Poller) refutes(e *Error) bool {
 
 // probe takes the user to poll as the next probe: one that is due and neither failed in this trouble nor is
 // suspended, else the one that has waited longest, else a suspended one.
-func (p *Poller) probe(now time.Time) *user {
+func (p *Poller) probe(now time.Time, room bool) *user {
 	var suspended []*user
 	defer func() {
 		for _, u := range suspended {
 			p.queue.put(u)
 		}
 	}()
-	for u := p.queue.take(now); u != nil; u = p.queue.take(now) {
+	for u := p.queue.take(now, room); u != nil; u = p.queue.take(now, room) {
 		if u.suspended == nil {
 			return u
 		}

@@ -60,7 +60,7 @@ type Settings struct {
 	SourceSettle       string `envconfig:"SOURCE_SETTLE" tenant:"override" example:"2s" type:"duration" range:"0s to 1h" doc:"How far the end of a window stays behind the local clock and the clock of Graph. By default 2s, and never more than half the shortest rung."`
 	SourcePageSize     string `envconfig:"SOURCE_PAGE_SIZE" tenant:"override" default:"50" example:"50" type:"integer" range:"1 to 999" doc:"Messages per page ($top). Large pages mean fewer requests and more gateway timeouts, which halve the size for that user."`
 	SourceRate         string `envconfig:"SOURCE_RATE" tenant:"override" default:"160" example:"160" type:"integer" range:"1 to 1000" doc:"Requests per second to Graph for a tenant, over all its users. Graph allows 200, and 83 % of that sustained."`
-	SourceInFlight     string `envconfig:"SOURCE_IN_FLIGHT" tenant:"override" default:"64" example:"64" type:"integer" range:"1 to 1000" doc:"Users read at the same time."`
+	SourceInFlight     string `envconfig:"SOURCE_IN_FLIGHT" tenant:"override" default:"64" example:"64" type:"integer" range:"1 to 1000" doc:"Users read at the same time, a quarter of them at most users whose requests take long."`
 
 	_ struct{} `group:"Kafka"`
 

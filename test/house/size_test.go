@@ -53,7 +53,6 @@ var longFunctions = map[string]exception{
 	"offsets/position.go ParseValue":                                       {72, oneSwitch},
 	"source/metrics.go NewMetrics":                                         {87, oneList},
 	"source/slice.go readSlice":                                            {81, "a slice from its first page to its last; each outcome of a page ends or repeats the loop"},
-	"source/status.go report":                                              {73, "gathers a status under one lock"},
 	"test/bench/cost.go measureCost":                                       {81, oneScript},
 	"test/bench/live.go measureLive":                                       {68, oneScript},
 	"test/chaos/run.go live":                                               {66, oneScript},
