@@ -16,7 +16,8 @@ const (
 	// LetterName names the item: chatId/id/etag, or sha256: and a hash of the item where it has no
 	// identity. It is also the record's key.
 	LetterName = "dlq_name"
-	// LetterStage is the step that failed: identify, transform or produce.
+	// LetterStage is the step that failed: identify, transform, produce, or fetch for a gap, a stretch of a
+	// user's time that Graph does not answer for. The value of a gap is JSON with user, from and to.
 	LetterStage = "dlq_stage"
 	// LetterReason says why, without any of the item's text.
 	LetterReason = "dlq_reason"
@@ -24,7 +25,7 @@ const (
 	LetterTime = "dlq_time"
 )
 
-// Letter is an item that cannot be a record.
+// Letter is an item that cannot be a record, or a gap.
 type Letter struct {
 	// Raw is the item as Graph sent it, which names it; Value is what is kept of it.
 	Raw, Value    []byte

@@ -24,7 +24,7 @@ type Metrics struct {
 	rate      prometheus.Gauge
 	behind    prometheus.Gauge
 	left      prometheus.Gauge
-	gaps      prometheus.Counter
+	gaps      *prometheus.CounterVec // by reason
 	discovery *prometheus.CounterVec
 	wait      prometheus.Histogram
 	rewound   prometheus.Counter
@@ -78,10 +78,10 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Name: "teams_connector_history_left_seconds",
 			Help: "How long reading history still takes at the pace of the last minute; not a number while that is not known.",
 		}),
-		gaps: f.NewCounter(prometheus.CounterOpts{
+		gaps: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "teams_connector_gaps_total",
-			Help: "Users found further behind than Graph keeps deleted messages (21 days).",
-		}),
+			Help: "Stretches of a user's time that cannot be read whole, by reason (deleted: the user was not read for longer than Graph keeps deleted messages, 21 days; unanswered: Graph does not answer for the stretch, although it does for the rest of the mailbox).",
+		}, []string{"reason"}),
 		discovery: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "teams_connector_discoveries_total",
 			Help: "Discoveries of the users to poll, by outcome (ok, failed, doubted).",
@@ -117,6 +117,9 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		Name: "teams_connector_newest_mark_age_seconds",
 		Help: "Age of the newest instant read of the user who is ahead of all; not a number while the tenant is another process's.",
 	}, func() float64 { return age(m.newest.Load()) })
+	for _, reason := range []string{gapDeleted, gapUnanswered} {
+		m.gaps.WithLabelValues(reason)
+	}
 	m.left.Set(math.NaN())
 	m.skew.Set(math.NaN())
 	return m

@@ -68,9 +68,11 @@ func (p *Poller) settle(o outcome) {
 
 func (p *Poller) succeeded(u *user) {
 	p.cfg.Metrics.polls.WithLabelValues("done").Inc()
-	was := u.suspended
-	p.recovered(u)
-	p.relieve(was)
+	if u.narrowing == nil {
+		was := u.suspended
+		p.recovered(u)
+		p.relieve(was)
+	}
 	u.due = p.due(u)
 	// Marks go by the slower of both clocks. If that is Graph's, they alone would make the user due at
 	// once, again and again. A window that ends where Graph's clock only seemed to be counts for nothing.
@@ -134,6 +136,7 @@ func (p *Poller) failed(u *user, e *Error) {
 		p.waitOut(u)
 	case e.Action == Hold:
 		p.held(u, e)
+	case p.narrow(u, e):
 	case e.Action == StopTenant:
 		p.refused(u, e)
 	case e.Action == Retry || e.Action == Shrink:
@@ -195,6 +198,7 @@ func (p *Poller) refused(u *user, e *Error) {
 		p.blame(e)
 		p.waitOut(u)
 	case alone:
+		u.failures++
 		p.suspend(u, e, suspendFirst, suspendLongest)
 	default:
 		p.suspect(u, e)
@@ -267,11 +271,15 @@ func (p *Poller) suspect(u *user, e *Error) {
 
 // suspend leaves a user alone for growing pauses.
 func (p *Poller) suspend(u *user, e *Error, first, longest time.Duration) {
+	p.leave(u, e, u.backOff(first, longest))
+}
+
+// leave leaves a user alone for a while.
+func (p *Poller) leave(u *user, e *Error, pause time.Duration) {
 	now := time.Now()
 	if u.suspended == nil {
 		u.suspendedAt = now
 	}
-	pause := u.backOff(first, longest)
 	if !u.told {
 		p.cfg.Log.Warn("user suspended", "user", u.name, "error", e, "retry_in", pause.Round(time.Second))
 	}

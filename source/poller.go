@@ -31,6 +31,9 @@ type Delivery struct {
 	// Position, when it is there, is the user's position once this delivery and all before it are
 	// durable.
 	Position *offsets.Position
+	// Unanswered, when it is there, is why nothing of the slice was read: Graph does not answer for it
+	// although it answers elsewhere in the mailbox. The position passes it.
+	Unanswered error
 }
 
 // Refusal is the error of a Deliver that cannot take an item of one user. The user is suspended and its

@@ -43,7 +43,12 @@ type user struct {
 	longest     time.Duration // the bound of pause
 	slow        bool          // in the slow lane
 	limit       time.Duration // of each request of this poll; in the slow lane, of the next one too
-	row         row           // failures in a row that can be anybody's
+	narrowing   *narrowing    // the search for a place that Graph does not answer for
+	answers     bool          // Graph answered elsewhere in this poll
+	gaps        []Gap         // for which Graph did not answer
+	nextSearch  time.Time     // no search begins before, searchPause after one that ended in a gap
+	searchPause time.Duration
+	row         row // failures in a row that can be anybody's
 	suspended   *Error
 	suspendedAt time.Time
 	told        bool    // the log says that the user is suspended
@@ -109,38 +114,52 @@ func (s *slice) half() time.Duration {
 	return max(minSlice, time.Duration(s.to-s.window.Done)*time.Millisecond/2)
 }
 
-// readSlice reads the user's next slice to its end, once, and advances its position if that was enough. It
-// leaves the slice in u.reading if it is to go on, from its beginning or where it broke off.
-func (p *Poller) readSlice(ctx, life context.Context, u *user) error {
+// current returns the slice that the user is in: the one that broke off, or the next one. It returns nil if
+// there is nothing to read.
+func (p *Poller) current(ctx context.Context, u *user) (*slice, error) {
 	now := time.Now()
-	clock := &p.cfg.Client.clock
 	p.rewind(u)
 	if s := u.reading; s != nil && s.pages > 0 && now.Sub(s.given) > linkLife {
 		p.cfg.Metrics.refetched.Inc()
 		u.reading, u.longestNext = nil, s.half() // waits this long may be frequent
 	}
-	s := u.reading
-	if s == nil {
-		if u.pos.Window == nil {
-			u.began, u.leaps = now, clock.leapt()
-		}
-		window, ok, err := p.plan(ctx, u)
-		if u.early = !ok; err != nil || u.early {
-			return err
-		}
-		if s, ok = p.newSlice(u, window, now); !ok {
-			return &Later{window.Done}
-		}
-		u.reading = s
-		p.reportGap(u, now)
+	if u.reading != nil {
+		return u.reading, nil
+	}
+	if u.pos.Window == nil {
+		u.began, u.leaps = now, p.cfg.Client.clock.leapt()
+	}
+	window, ok, err := p.plan(ctx, u)
+	if u.early = !ok; err != nil || u.early {
+		return nil, err
+	}
+	s, ok := p.newSlice(u, window, now)
+	if !ok {
+		return nil, &Later{window.Done}
+	}
+	u.reading = s
+	p.reportGap(u, now)
+	return s, nil
+}
+
+// readSlice reads the user's next slice to its end, once, and advances its position if that was enough. It
+// leaves the slice in u.reading if it is to go on, from its beginning or where it broke off.
+func (p *Poller) readSlice(ctx, life context.Context, u *user) error {
+	u.answers = false
+	s, err := p.current(ctx, u)
+	if s == nil || err != nil {
+		return err
+	}
+	if err := p.diagnose(ctx, u, s); err != nil {
+		return err
 	}
 	for {
 		page, err := p.fetch(ctx, u, s)
 		if err != nil {
-			return err
+			return p.goAround(ctx, life, u, s, err)
 		}
 		p.arrived(u)
-		if latest, ok := clock.latest(time.Now()); ok && s.window.To > latest.UnixMilli() && u.pos.Window == nil {
+		if latest, ok := p.cfg.Client.clock.latest(time.Now()); ok && s.window.To > latest.UnixMilli() && u.pos.Window == nil {
 			// Graph's clock, known only now, has not reached the window's end: what happens
 			// until then would count as read (invariant 1). Plan again.
 			return p.replan(ctx, life, u)
@@ -169,6 +188,10 @@ func (p *Poller) readSlice(ctx, life context.Context, u *user) error {
 		page.Release()
 		p.proceeded(u, s.pages)
 		if whole {
+			p.closeGap(u, s)
+			if s.to-s.window.Done >= readableAgain.Milliseconds() {
+				u.nextSearch, u.searchPause = time.Time{}, 0
+			}
 			p.finish(u, s, *d.Position)
 			return nil
 		}
@@ -192,7 +215,7 @@ func (p *Poller) readSlice(ctx, life context.Context, u *user) error {
 // newSlice begins the next slice of a window. ok is false if the user must wait.
 func (p *Poller) newSlice(u *user, window offsets.Window, now time.Time) (s *slice, ok bool) {
 	to, twice := p.cfg.Ladder.Slice(u.pos, window, min(u.length, u.longestNext))
-	if to, ok = p.reachable(u, window.Done, to); !ok {
+	if to, ok = p.reachable(u, window.Done, u.cut(window.Done, to)); !ok {
 		return nil, false
 	}
 	s = &slice{window: window, to: to, given: now, seen: make(map[string]bool)}
@@ -220,7 +243,11 @@ func (p *Poller) proceeded(u *user, pages int) {
 	u.furthest = pages
 	p.grow(u)
 	u.reading.grown = true
-	if u.suspended == nil || u.suspended.Action != Suspend {
+	switch {
+	case u.narrowing != nil:
+		u.row = row{}
+		return
+	case u.suspended == nil || u.suspended.Action != Suspend:
 		p.recovered(u)
 		return
 	}
@@ -242,6 +269,12 @@ func (p *Poller) finish(u *user, s *slice, pos offsets.Position) {
 	}
 	u.pos, u.reading, u.twice, u.furthest = pos, nil, nil, 0
 	u.until, u.waited = 0, false
+	if n := u.narrowing; n != nil {
+		n.halved = false
+		if s.to >= n.to {
+			u.narrowing = nil
+		}
+	}
 	u.gap = u.gap && pos.Window != nil
 	switch {
 	case s.pages > manyPages:

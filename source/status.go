@@ -24,7 +24,7 @@ type Status struct {
 	Ages [len(AgeBounds) + 1]int
 	// Items counts the items delivered since the poller began.
 	Items uint64
-	// Gaps are stretches of time that can no longer be read whole, the newest last.
+	// Gaps are stretches of time that cannot be read whole, the newest last.
 	Gaps []Gap
 	// Stopped is why nobody is polled; nil while polling goes on.
 	Stopped error
@@ -54,43 +54,6 @@ type SuspendedUser struct {
 	RequestID string // Graph's, empty if there is none
 	Since     time.Time
 	RetryAt   time.Time // zero if only an operator can end it
-}
-
-// Retention is how long Graph shows a deleted message.
-const Retention = 21 * 24 * time.Hour
-
-// Gap is a stretch of a user's time, in milliseconds, whose deleted messages Graph no longer shows.
-type Gap struct {
-	User     string
-	From, To int64
-	Seen     time.Time
-}
-
-// maxGaps is how many gaps a status holds.
-const maxGaps = 1000
-
-// reportGap reports that a user's stream has stood still for longer than Graph keeps what is deleted. What
-// lies before the stream's start is nobody's gap.
-func (p *Poller) reportGap(u *user, now time.Time) {
-	kept := now.Add(-Retention).UnixMilli()
-	current := u.readBefore(p.cfg.Ladder)
-	if current == 0 {
-		current = u.reading.window.To // the first window: its end is when it began
-	}
-	if u.gap || current >= kept {
-		return
-	}
-	u.gap = true
-	gap := Gap{User: u.name, From: u.newest(p.cfg.Ladder), To: kept, Seen: now}
-	p.cfg.Metrics.gaps.Inc()
-	p.cfg.Log.Error("gap: what was deleted in this time is no longer shown by Graph", "user", u.name,
-		"from", time.UnixMilli(gap.From).UTC(), "to", time.UnixMilli(gap.To).UTC())
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.gaps = append(p.gaps, gap)
-	if len(p.gaps) > maxGaps {
-		p.gaps = slices.Delete(p.gaps, 0, len(p.gaps)-maxGaps)
-	}
 }
 
 // add counts one user who has been read up to newest.

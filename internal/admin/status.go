@@ -161,10 +161,20 @@ type Suspended struct {
 	RetryAt *time.Time `json:"retry_at"`
 }
 
-// Gap is a stretch of a user's time whose deleted messages Graph no longer shows.
+// The reasons of gaps.
+const (
+	GapDeleted    = "deleted"
+	GapUnanswered = "unanswered"
+)
+
+// Gap is a stretch of a user's time that cannot be read whole: what was deleted in it is no longer shown
+// (GapDeleted), or Graph does not answer for it (GapUnanswered).
 type Gap struct {
 	User string    `json:"user"`
 	From time.Time `json:"from"`
 	To   time.Time `json:"to"`
 	Seen time.Time `json:"seen"`
+	// Reason is GapDeleted or GapUnanswered, Detail what Graph answers.
+	Reason string `json:"reason"`
+	Detail string `json:"detail,omitempty"`
 }

@@ -85,7 +85,11 @@ func tenantStatus(now time.Time, state worker.State, counted tally, perSecond ta
 		}
 	}
 	for _, g := range src.Gaps[max(0, len(src.Gaps)-admin.MaxGaps):] {
-		t.Gaps = append(t.Gaps, admin.Gap{User: g.User, From: time.UnixMilli(g.From), To: time.UnixMilli(g.To), Seen: g.Seen})
+		gap := admin.Gap{User: g.User, From: time.UnixMilli(g.From), To: time.UnixMilli(g.To), Seen: g.Seen, Reason: admin.GapDeleted}
+		if g.Unanswered != nil {
+			gap.Reason, gap.Detail = admin.GapUnanswered, cleaned(g.Unanswered.Error())
+		}
+		t.Gaps = append(t.Gaps, gap)
 	}
 	return t
 }

@@ -1,12 +1,14 @@
 package worker
 
 import (
+	"encoding/json"
 	"fmt"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/teams-kafka/connector/sink"
+	"github.com/teams-kafka/connector/source"
 	"github.com/teams-kafka/connector/transform"
 )
 
@@ -133,6 +135,27 @@ func (a *admission) unidentified(it *item) (decision, error) {
 		return decision{outcome: outcomeSeen}, nil
 	}
 	return a.bury(d, letter, it)
+}
+
+// unanswered decides what becomes of a gap, a stretch of a user's time that Graph does not answer for: a
+// dead letter, once.
+func (a *admission) unanswered(d source.Delivery) (decision, error) {
+	value, err := json.Marshal(struct {
+		User string    `json:"user"`
+		From time.Time `json:"from"` // included
+		To   time.Time `json:"to"`   // excluded
+	}{d.User, time.UnixMilli(d.From).UTC(), time.UnixMilli(d.To).UTC()})
+	if err != nil {
+		return decision{}, err
+	}
+	letter := sink.Letter{Stage: "fetch", Reason: d.Unanswered.Error(), Raw: value, Value: value, When: time.Now()}
+	buried := decision{key: a.index.LetterKey(letter.Name())}
+	if a.index.CheckLetter(buried.key) {
+		return decision{outcome: outcomeSeen}, nil
+	}
+	buried.outcome, buried.reason = outcomeDeadLetter, letter.Stage+": "+letter.Reason
+	buried.record = letter.Record(a.cfg.Writer.Topics.DeadLetters, a.cfg.Tenant)
+	return buried, nil
 }
 
 // bury makes the dead letter of an item: whole, except for what the policy leaves out.

@@ -177,6 +177,15 @@ func (s *session) deliver(ctx context.Context, d source.Delivery) error {
 			return err
 		}
 	}
+	if d.Unanswered != nil {
+		gap, err := s.admission.unanswered(d)
+		if err != nil {
+			return err
+		}
+		if err := s.write(gap); err != nil {
+			return err
+		}
+	}
 	if d.Position != nil {
 		s.roster.advance(d.User, *d.Position)
 	}
@@ -186,19 +195,28 @@ func (s *session) deliver(ctx context.Context, d source.Delivery) error {
 	return nil
 }
 
-// admit decides what becomes of an item and writes its record, if it needs one. The version enters the
-// index only when its record is in the transaction (invariants 1, 2, 3).
+// admit decides what becomes of an item and writes its record, if it needs one.
 func (s *session) admit(it *item, d source.Delivery) error {
 	taken, err := s.admission.decide(it)
 	if err != nil {
 		return err
 	}
-	if taken.record != nil {
-		if err := s.transaction.write(taken); err != nil {
-			return err
-		}
-		s.admission.written(taken)
+	if err := s.write(taken); err != nil {
+		return err
 	}
 	s.cfg.Metrics.taken(taken.outcome, s.cfg.Ladder, it, d)
+	return nil
+}
+
+// write writes the record of a decision, if there is one. The version enters the index only when its
+// record is in the transaction (invariants 1, 2, 3).
+func (s *session) write(taken decision) error {
+	if taken.record == nil {
+		return nil
+	}
+	if err := s.transaction.write(taken); err != nil {
+		return err
+	}
+	s.admission.written(taken)
 	return nil
 }

@@ -103,8 +103,8 @@ function tenant(t, now) {
         t.suspended.map((p) => [p.user, p.reason, p.detail, p.request_id || "–", clock(p.since), clock(p.retry_at)])));
   }
   if (t.gaps.length) {
-    card.append(make("h3", {}, "Gaps: what was deleted in this time is no longer shown by Graph"),
-      table(["user", "from", "to"], t.gaps.map((g) => [g.user, clock(g.from), clock(g.to)])));
+    card.append(make("h3", {}, "Gaps: what Graph does not show, or no longer shows if it was deleted"),
+      table(["user", "from", "to", "reason", "what Graph said"], t.gaps.map((g) => [g.user, clock(g.from), clock(g.to), g.reason, g.detail || "–"])));
   }
   return card;
 }
