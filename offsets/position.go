@@ -25,6 +25,9 @@ type Position struct {
 	// Removed is when the first discovery that no longer found the user began, 0 for a user who is
 	// found.
 	Removed int64
+	// Excluded is when a discovery first found that the configuration excludes the user, 0 if it does not.
+	// Connectors of before it existed pass it over.
+	Excluded int64
 }
 
 // Mark is the upper bound of the last window that served a rung.
@@ -69,14 +72,15 @@ const formatVersion = 1
 
 // The fields of a value. A mark's field is markPrefix and the rung's length, for instance "mark.10m".
 const (
-	fieldVersion = "version"
-	fieldStart   = "start"
-	fieldFrom    = "window.from"
-	fieldTo      = "window.to"
-	fieldDone    = "window.done"
-	fieldListed  = "listed"
-	fieldRemoved = "removed"
-	markPrefix   = "mark."
+	fieldVersion  = "version"
+	fieldStart    = "start"
+	fieldFrom     = "window.from"
+	fieldTo       = "window.to"
+	fieldDone     = "window.done"
+	fieldListed   = "listed"
+	fieldRemoved  = "removed"
+	fieldExcluded = "excluded"
+	markPrefix    = "mark."
 )
 
 // latest is the last instant that RFC 3339 can write, at the end of the year 9999. A number beyond it is
@@ -95,7 +99,7 @@ func (p Position) Value() []byte {
 	if p.Window != nil {
 		fields[fieldFrom], fields[fieldTo], fields[fieldDone] = p.Window.From, p.Window.To, p.Window.Done
 	}
-	for name, at := range map[string]int64{fieldListed: p.Listed, fieldRemoved: p.Removed} {
+	for name, at := range map[string]int64{fieldListed: p.Listed, fieldRemoved: p.Removed, fieldExcluded: p.Excluded} {
 		if at != 0 {
 			fields[name] = at
 		}
@@ -142,7 +146,7 @@ func ParseValue(value []byte) (Position, error) {
 	if p.Start, err = number(fieldStart); err != nil {
 		return Position{}, err
 	}
-	for name, target := range map[string]*int64{fieldListed: &p.Listed, fieldRemoved: &p.Removed} {
+	for name, target := range map[string]*int64{fieldListed: &p.Listed, fieldRemoved: &p.Removed, fieldExcluded: &p.Excluded} {
 		if _, ok := fields[name]; !ok {
 			continue
 		}

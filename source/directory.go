@@ -49,6 +49,22 @@ type Found struct {
 // Asks tells whether a discovery asks Graph, and so can fail when Graph does.
 func (d *Directory) Asks() bool { return d.Everyone || len(d.Groups) > 0 }
 
+// Excludes reports whether a user is excluded. Until a discovery succeeds that is certain only of a user
+// that is excluded by the name it has, or if no exclusion is of the other kind: a user that is known by
+// its id may be excluded by its principal name.
+func (d *Directory) Excludes(user string) (excluded, certain bool) {
+	certain = true
+	for _, name := range d.Exclude {
+		if strings.EqualFold(name, user) {
+			return true, true
+		}
+		if d.Asks() && strings.Contains(name, "@") != strings.Contains(user, "@") {
+			certain = false
+		}
+	}
+	return false, certain
+}
+
 // Discover finds the users. It gives all or an error: a listing that breaks off is none.
 func (d *Directory) Discover(ctx context.Context) (Found, error) {
 	excluded := make(map[string]bool, len(d.Exclude))

@@ -33,7 +33,7 @@ var consequences = map[string]string{
 	"SOURCE_USERS":           "A user whom Graph does not know is suspended and listed in `/status`; all others are polled.",
 	"SOURCE_USERS_FILE":      notReadable,
 	"SOURCE_GROUPS":          "A group that cannot be read makes the discovery of users fail: users known before are polled on, and a warning is logged.",
-	"SOURCE_EXCLUDE_USERS":   "A name that matches no user has no effect. The messages of an excluded user are read only from the mailboxes of others.",
+	"SOURCE_EXCLUDE_USERS":   "A name that matches no user has no effect. The messages of an excluded user are read only from the mailboxes of others. With principal names, users wait after a restart until a discovery has told who has them; ids exclude without one.",
 	"SOURCE_USERS_FILTER":    "A filter that Graph refuses makes the discovery of users fail. One that finds too few users leaves the others unread.",
 	"SOURCE_USERS_REFRESH":   "Too long: new users are polled late. Too short: discovery takes requests away from messages.",
 	"SOURCE_USERS_RETENTION": "Too short: a user who comes back after it starts anew at `SOURCE_START`.",

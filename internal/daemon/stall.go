@@ -43,6 +43,8 @@ func examine(state worker.State) (s stall, ok bool) {
 		s.reason, s.what, s.detail, s.since = stalledKafka, "nothing is written", state.Trouble.Error(), state.Trouble.Since
 	case src.Stopped != nil:
 		s.reason, s.what, s.detail, s.since = reasonOf(src.Stopped), "polling is stopped", src.Stopped.Error(), src.StoppedSince
+	case state.Undiscovered != nil && (state.Undiscovered.Polled == 0 || state.Undiscovered.Waiting > 0):
+		s.undiscovered(state.Undiscovered)
 	case src.Stalled != nil:
 		s.reason, s.what, s.detail, s.since = reasonOf(src.Stalled.Reason), "no page arrives", src.Stalled.Detail, src.Stalled.Since
 	default:
@@ -53,6 +55,18 @@ func examine(state worker.State) (s stall, ok bool) {
 	}
 	s.detail = cleaned(s.detail)
 	return s, true
+}
+
+// undiscovered describes a stream that does not know its users.
+func (s *stall) undiscovered(u *worker.Undiscovered) {
+	s.reason, s.what, s.detail, s.since = stalledUsers, "users are not known", u.Err.Error(), u.Since
+	if u.Waiting > 0 {
+		s.what = fmt.Sprintf("%d users are not polled until it is known who is excluded", u.Waiting)
+	}
+	var failed *source.Error
+	if errors.As(u.Err, &failed) {
+		s.reason = reasonOf(u.Err)
+	}
 }
 
 // starting describes a stream that has not begun to poll.
@@ -142,6 +156,7 @@ const (
 	stalledUnpaid       reason = "unpaid"
 	stalledRequest      reason = "request"
 	stalledAccess       reason = "access"
+	stalledUsers        reason = "users"
 )
 
 // remedies says what to do about each reason, in Markdown, unless the failure itself says more.
@@ -161,6 +176,7 @@ var remedies = map[reason]string{
 	stalledUnauthorized: "check the application's credential and its role `Chat.Read.All`",
 	stalledUnpaid:       "see the licensing page of the Teams export API",
 	stalledRequest:      "check `GRAPH_FILTER`",
+	stalledUsers:        "check `SOURCE_USERS_FILE`",
 	stalledAccess:       "look for what the users have in common: licenses, a group, `SOURCE_USERS`",
 }
 

@@ -39,6 +39,7 @@ type roster struct {
 	positions  map[string]offsets.Position // of all users that have one
 	resting    map[string]bool             // those of them who are not polled
 	broken     []source.SuspendedUser      // whose stored position cannot be read; never polled
+	waiting    int                         // those who are not polled because a discovery must say first whether they are excluded
 	discovered bool                        // a discovery has succeeded
 	doubted    int                         // discoveries in a row that were not believed
 }
@@ -46,8 +47,12 @@ type roster struct {
 func newRoster(cfg Config, log *slog.Logger, stored offsets.Stored, t *transaction) *roster {
 	r := &roster{cfg: cfg, log: log, transaction: t, positions: stored.Positions, resting: make(map[string]bool)}
 	for user, p := range r.positions {
-		if p.Removed != 0 && r.drained(p) {
+		excluded, certain := cfg.Directory.Excludes(user)
+		if excluded || p.Excluded != 0 || !certain || p.Removed != 0 && r.drained(p) {
 			r.resting[user] = true
+		}
+		if !certain && p.Excluded == 0 {
+			r.waiting++
 		}
 	}
 	for _, user := range slices.Sorted(maps.Keys(stored.Broken)) {
@@ -75,7 +80,8 @@ func (r *roster) polls(user string) bool {
 
 // advance moves a user to the position that its stream was read up to.
 func (r *roster) advance(user string, next offsets.Position) {
-	next.Listed, next.Removed = r.positions[user].Listed, r.positions[user].Removed
+	known := r.positions[user]
+	next.Listed, next.Removed, next.Excluded = known.Listed, known.Removed, known.Excluded
 	r.set(user, next)
 }
 
@@ -119,13 +125,40 @@ func (s *session) discover(ctx context.Context) error {
 	}
 	if err != nil {
 		s.cfg.SourceMetrics.Discovered("failed")
-		s.log.Warn("users could not be discovered, those known stay as they are", "error", err)
+		s.undiscovered(err, began)
 		return err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.roster.enroll(found, began)
+	s.unknown.Store(nil)
 	return nil
+}
+
+// Undiscovered says that no discovery has succeeded since the session began, and who is not polled for
+// that reason.
+type Undiscovered struct {
+	Err   error
+	Since time.Time
+	// Polled and Waiting count the users whose positions are stored: those who are polled, and those of whom
+	// it is not known whether they are excluded.
+	Polled, Waiting int
+}
+
+// undiscovered reports a discovery that failed.
+func (s *session) undiscovered(err error, now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	polled, waiting := len(s.roster.positions)-len(s.roster.resting), s.roster.waiting
+	s.log.Warn("users could not be discovered, those known stay as they are", "error", err, "polled", polled, "waiting", waiting)
+	if s.roster.discovered {
+		return
+	}
+	since := now
+	if before := s.unknown.Load(); before != nil {
+		since = before.Since
+	}
+	s.unknown.Store(&Undiscovered{Err: err, Since: since, Polled: polled, Waiting: waiting})
 }
 
 // enroll takes the outcome of a discovery that began at now: new users are polled, missing users drain,
@@ -136,7 +169,7 @@ func (r *roster) enroll(found source.Found, now time.Time) {
 		previous = max(previous, p.Listed)
 	}
 	believed := r.doubt(found)
-	r.discovered = true
+	r.discovered, r.waiting = true, 0
 
 	var added, removed, excluded, forgotten int
 	for user := range found.Users {
@@ -153,11 +186,15 @@ func (r *roster) enroll(found source.Found, now time.Time) {
 			r.set(user, p)
 			removed++
 		}
+		if found.Excluded[user] && p.Excluded == 0 {
+			p.Excluded = now.UnixMilli()
+			r.set(user, p)
+		}
 		switch {
 		case now.Sub(time.UnixMilli(p.Removed)) > r.cfg.UsersRetention:
 			r.forget(user)
 			forgotten++
-		case found.Excluded[user]:
+		case p.Excluded != 0: // also one that is no longer listed, of whom only the position knows it
 			excluded++
 			r.rest(user)
 		case r.drained(p):
@@ -220,7 +257,7 @@ func (r *roster) found(user string, now time.Time, previous int64) (added bool) 
 		}
 	}
 	added = !known || p.Removed != 0
-	p.Listed, p.Removed = now.UnixMilli(), 0
+	p.Listed, p.Removed, p.Excluded = now.UnixMilli(), 0, 0
 	r.positions[user] = p
 	if added {
 		// Stored at once, so that a relative start stays where it was if the process dies before the

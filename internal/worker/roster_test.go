@@ -275,3 +275,65 @@ func TestSession_TakesNothingOfWhoIsNotPolledAnyMore(t *testing.T) {
 		t.Errorf("there are positions of %v", left)
 	}
 }
+
+// Exclusions hold before the first discovery: nobody is polled who may be excluded.
+func TestRoster_ExclusionsHoldBeforeTheFirstDiscovery(t *testing.T) {
+	const a, b, c = "5f4d8c1e-0000-0000-0000-00000000000a", "5f4d8c1e-0000-0000-0000-00000000000b", "carol@contoso.com"
+	for name, test := range map[string]struct {
+		directory source.Directory
+		flagged   string // whose position says that it is excluded
+		want      []string
+		waiting   int
+	}{
+		"nobody":                        {source.Directory{Everyone: true}, "", []string{a, b, c}, 0},
+		"by id":                         {source.Directory{Everyone: true, Exclude: []string{strings.ToUpper(a)}}, "", []string{b}, 1},
+		"by principal name":             {source.Directory{Everyone: true, Exclude: []string{"Carol@contoso.com"}}, "", nil, 2},
+		"by principal name, of a group": {source.Directory{Groups: []string{"g"}, Exclude: []string{"x@contoso.com"}}, "", []string{c}, 2},
+		"by both":                       {source.Directory{Everyone: true, Exclude: []string{a, "x@contoso.com"}}, "", nil, 2},
+		"known from before":             {source.Directory{Everyone: true}, b, []string{a, c}, 0},
+		"from a list that somebody wrote": {source.Directory{Listed: []string{a, b, c}, Exclude: []string{a, "x@contoso.com"}}, "",
+			[]string{b, c}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := testRoster(t)
+			r.cfg.Directory = &test.directory
+			stored := offsets.Stored{Positions: make(map[string]offsets.Position)}
+			for _, user := range []string{a, b, c} {
+				p := offsets.Position{Start: 1, Removed: noon.UnixMilli()} // as those of excluded users are
+				if user == test.flagged {
+					p.Excluded = noon.UnixMilli()
+				}
+				stored.Positions[user] = p
+			}
+			r = newRoster(r.cfg, slog.New(slog.DiscardHandler), stored, r.transaction)
+			if !slices.Equal(r.names(), test.want) || r.waiting != test.waiting {
+				t.Errorf("polled: %v, waiting %d, want %v, %d", r.names(), r.waiting, test.want, test.waiting)
+			}
+			r.enroll(found(a, b, c), noon.Add(time.Hour))
+			if !slices.Equal(r.names(), []string{a, b, c}) || r.waiting != 0 {
+				t.Errorf("after a discovery of all: polled %v, waiting %d", r.names(), r.waiting)
+			}
+		})
+	}
+}
+
+// An excluded user who leaves the directory is no longer listed, so that a discovery cannot tell that the
+// id is the excluded one's. It is not read nevertheless.
+func TestRoster_AnExcludedUserWhoLeavesIsNotRead(t *testing.T) {
+	r := testRoster(t)
+	r.enroll(found("a", "b"), noon)
+	f := found("a")
+	f.Excluded["b"] = true
+	r.enroll(f, noon.Add(time.Hour))
+	if r.transaction.dirty["b"].Excluded == 0 {
+		t.Error("the position does not say that the user is excluded")
+	}
+	r.enroll(found("a"), noon.Add(2*time.Hour))
+	if !slices.Equal(r.names(), []string{"a"}) {
+		t.Errorf("polled: %v", r.names())
+	}
+	r.enroll(found("a", "b"), noon.Add(3*time.Hour)) // no longer excluded
+	if !slices.Equal(r.names(), []string{"a", "b"}) || r.transaction.dirty["b"].Excluded != 0 {
+		t.Errorf("polled: %v, position %+v", r.names(), r.transaction.dirty["b"])
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -24,6 +25,8 @@ type session struct {
 	log    *slog.Logger
 	poller *source.Poller
 	wake   chan struct{} // the index has something to do
+	// unknown is there as long as no discovery has succeeded.
+	unknown atomic.Pointer[Undiscovered]
 
 	// mu guards everything below. It is held from admission to produce, so that the versions of a
 	// message are written in the order in which they were admitted (invariant 3).

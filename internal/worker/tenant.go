@@ -120,7 +120,9 @@ type State struct {
 	// Trouble is what the stream has been waiting for from Kafka for longer than it should; nil while
 	// brokers answer.
 	Trouble *Trouble
-	Source  source.Status
+	// Undiscovered is there as long as no discovery of users has succeeded.
+	Undiscovered *Undiscovered
+	Source       source.Status
 }
 
 // Name names the tenant for people: its alias, if it has one, and its id.
@@ -168,6 +170,7 @@ func (t *Tenant) State() State {
 	state.Trouble = trouble(t.cfg.Writer.Waiting, t.found)
 	if t.session != nil {
 		state.Source = t.session.poller.Status()
+		state.Undiscovered = t.session.unknown.Load()
 	}
 	return state
 }
