@@ -129,6 +129,16 @@ func (l Ladder) Oldest(p offsets.Position) int64 {
 	return oldest
 }
 
+// Drain is for how long after a user was removed its stream is still read: Graph shows a message up to
+// 24 h late, and what was shown at the last moment is read twice. Graph serves removed users for 30 days.
+const Drain = 48 * time.Hour
+
+// Drained reports whether the stream of a user who was removed has been read to its end.
+func (l Ladder) Drained(p offsets.Position) bool {
+	mark, read := p.Mark(l.Shortest())
+	return p.Removed != 0 && read && p.Window == nil && mark >= p.Removed+Drain.Milliseconds()
+}
+
 // Slice returns the end of the next piece of a window: at most length long, from w.Done up to, not
 // including, to. twice reports whether no later window will read it again, so that it must be read twice
 // at once; a piece is either that as a whole or not at all.

@@ -40,6 +40,8 @@ A version that differs or is missing may still be on its way: Graph is up to 24 
 read everything again. What a later window will ask for again is called "still to be read". For a final answer, let --to lie
 further back than the longest rung and SOURCE_POLL_INTERVAL together (72h by default).
 
+What nobody reads is not missed: versions before a user's start, and of users who were removed before or are excluded.
+
 What the topic holds and Graph does not show is no fault: "replaced" by a newer version, "purged" by Graph 21 days after it
 was deleted, or "extra", for instance because it was modified after --to and not read since, or its mailbox is gone. With
 --users only chats of which Graph shows these users something are looked at for this.
@@ -50,8 +52,8 @@ counts as missing. TRANSFORM_EXCLUDE_CHATS and GRAPH_FILTER leave out here what 
 It asks Graph at most SOURCE_RATE times a second, out of the same quota of the tenant that a running connector lives on.
 Give it a part of that and the connector the rest. Memory: up to ` + fmt.Sprint(audit.VersionBytes) + ` bytes for each version of the range.
 
-Exit code 0: nothing is missing. 1: a version is missing or differs, also if it is still to be read; or a mailbox could not
-be read. 2: the arguments, the configuration or a topic is refused.`,
+Exit code 0: nothing is missing that the connector reads. 1: a version is missing or differs, also if it is still to be
+read; or a mailbox could not be read, unless its user was removed and it no longer exists. 2: the arguments, the configuration or a topic is refused.`,
 		Example: `  connector verify --from 10d --to 72h
   SOURCE_RATE=40 connector verify --from 2026-01-01 --to 2026-02-01 --json
   connector verify --from 2026-01-31T08:00:00Z --to 2026-01-31T09:00:00Z --users ada@contoso.com`,

@@ -104,6 +104,8 @@ func (a *audit) readGraph(ctx context.Context) error {
 			var failed *source.Error
 			switch {
 			case err == nil:
+			case errors.Is(err, source.ErrUserGone) && a.cfg.Positions[user].Removed != 0:
+				a.report.Gone = append(a.report.Gone, user)
 			case errors.As(err, &failed) && failed.Action != source.StopTenant:
 				// The others can still be compared (invariant 8).
 				a.report.Unreadable = append(a.report.Unreadable, Unreadable{User: user, Error: err.Error()})
@@ -149,6 +151,12 @@ func (a *audit) why(user string, at int64) flags {
 		return notPolled
 	case at < p.Start:
 		return beforeStart
+	case a.cfg.Ladder.Drained(p) && at >= p.Removed:
+		return left
+	case p.Excluded != 0 && at >= a.cfg.Ladder.Oldest(p):
+		return left
+	case a.cfg.Ladder.Drained(p):
+		return read
 	case at >= a.cfg.Ladder.Oldest(p):
 		return stillToRead
 	default:

@@ -115,6 +115,36 @@ func TestRun_AnAbsentVersionHasAnExcuseOrNone(t *testing.T) {
 	}
 }
 
+// What users wrote who left or are excluded is not missed, and a mailbox that went with its user is not
+// either: an audit can pass in a tenant that people leave.
+func TestRun_WhatNobodyReadsIsNotMissed(t *testing.T) {
+	s := newStage(t, 1)
+	s.cfg.Users = []string{"ada", "gone", "left", "excluded", "leaving"}
+	marks := func(at int64) []offsets.Mark {
+		return []offsets.Mark{{Rung: 10 * time.Minute, At: at}, {Rung: 48 * time.Hour, At: at}}
+	}
+	begin := noon - 1000*hour
+	s.cfg.Positions["gone"] = offsets.Position{Start: begin, Marks: marks(noon), Removed: noon - 60*hour}
+	s.cfg.Positions["left"] = offsets.Position{Start: begin, Marks: marks(noon + 48*hour), Removed: noon - 5}
+	s.cfg.Positions["excluded"] = offsets.Position{Start: begin, Marks: marks(noon), Removed: noon, Excluded: noon}
+	s.cfg.Positions["leaving"] = offsets.Position{Start: begin, Marks: marks(noon), Removed: noon - hour}
+	s.graph.fail = func(user string, _, _ int64, _, _ int) error {
+		if user == "gone" {
+			return &source.Error{Status: 404, Action: source.Suspend, Reason: source.ErrUserGone}
+		}
+		return nil
+	}
+	s.show("left", made("c", "afterwards", noon))
+	s.show("excluded", made("c", "private", noon))
+	r := s.expect(counts{shown: 2, missing: 2, left: 2})
+	if len(r.Gone) != 1 || !strings.Contains(r.Verdict(), "2 of users who left") {
+		t.Errorf("gone %v, verdict %s", r.Gone, r.Verdict())
+	}
+	s.show("left", made("c", "before", noon-10)) // when it was still read
+	s.show("leaving", made("c", "soon", noon))
+	s.expect(counts{shown: 4, missing: 4, left: 2, still: 1})
+}
+
 // Record timestamps of the time of writing lie after the versions' own; a letter's always do.
 func TestRun_RecordTimestampsMayBeOfTheWriting(t *testing.T) {
 	s := newStage(t, 1)

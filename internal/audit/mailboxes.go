@@ -18,7 +18,7 @@ func Mailboxes(ctx context.Context, directory *source.Directory, stored *offsets
 		return nil, fmt.Errorf("discover the users: %w", err)
 	}
 	for _, e := range stored.Entries() {
-		if !found.Excluded[e.User] {
+		if !found.Excluded[e.User] && e.Position.Excluded == 0 {
 			found.Users[e.User] = true
 		}
 	}

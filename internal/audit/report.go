@@ -18,6 +18,8 @@ type Report struct {
 	// their mailboxes hold.
 	Users      int          `json:"users"`
 	Unreadable []Unreadable `json:"unreadable,omitempty"`
+	// Gone are users who were removed and whose mailboxes Graph no longer has.
+	Gone []string `json:"gone,omitempty"`
 	// Uncovered are the partitions that may have held a part of the range which was deleted since, by retention as a
 	// rule. What is missing may have been there.
 	Uncovered []Uncovered `json:"uncovered,omitempty"`
@@ -35,10 +37,12 @@ type Report struct {
 	Missing int `json:"missing"`
 
 	// Of VersionDiffers and Missing together: StillToRead will be asked for again by a later window of some
-	// user, NotPolled belong only to users without a position, BeforeStart to users whose stream begins later.
+	// user, NotPolled belong only to users without a position, BeforeStart to users whose stream begins later,
+	// Left to users who were removed before, or excluded. Nobody reads BeforeStart and Left.
 	StillToRead int `json:"still_to_read"`
 	NotPolled   int `json:"not_polled"`
 	BeforeStart int `json:"before_start"`
+	Left        int `json:"left"`
 
 	// Replaced, Purged and Extra stand in the topic and are not shown by Graph. Of Replaced there is a newer
 	// version. Purged were deleted so long ago that Graph does not show them any more. Extra are the others, for instance
@@ -87,6 +91,7 @@ const (
 	WhyStillToRead = "still_to_read"
 	WhyNotPolled   = "not_polled"
 	WhyBeforeStart = "before_start"
+	WhyLeft        = "left"
 )
 
 // Finding names a version.
@@ -103,14 +108,17 @@ type Finding struct {
 	TopicETag string `json:"topic_etag,omitempty"`
 }
 
-// OK tells whether all that Graph shows was read and is in the topic, or superseded there.
-func (r *Report) OK() bool {
-	return r.Missing == 0 && r.VersionDiffers == 0 && len(r.Unreadable) == 0
-}
+// OK reports whether all mailboxes were read, and all that the connector reads of them is in the topic or
+// superseded there.
+func (r *Report) OK() bool { return r.wanting() == 0 && len(r.Unreadable) == 0 }
+
+// wanting is how many versions are absent that the connector reads.
+func (r *Report) wanting() int { return r.Missing + r.VersionDiffers - r.BeforeStart - r.Left }
 
 // compare fills in the report once everything is read.
 func (a *audit) compare(now time.Time) {
 	r, s := a.report, a.versions
+	slices.Sort(r.Gone)
 	slices.SortFunc(r.Unreadable, func(x, y Unreadable) int { return cmp.Compare(x.User, y.User) })
 	listed := make(map[Kind][]Finding)
 	list := func(kind Kind, f Finding) { listed[kind] = append(listed[kind], f) }
@@ -196,6 +204,9 @@ func (r *Report) excuse(f flags) string {
 	case f&notPolled != 0:
 		r.NotPolled++
 		return WhyNotPolled
+	case f&left != 0:
+		r.Left++
+		return WhyLeft
 	default:
 		r.BeforeStart++
 		return WhyBeforeStart

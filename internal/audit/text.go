@@ -45,6 +45,9 @@ func (r *Report) WriteText(out io.Writer) error {
 	for _, u := range r.Unreadable {
 		fmt.Fprintf(out, "\nuser %s could not be read: %s\n", u.User, u.Error)
 	}
+	for _, user := range r.Gone {
+		fmt.Fprintf(out, "\nuser %s was removed, and Graph no longer has the mailbox\n", user)
+	}
 	for _, u := range r.Uncovered {
 		begins := "and is empty"
 		if u.Begins != nil {
@@ -71,6 +74,8 @@ func (f Finding) String() string {
 		text += " (still to be read)"
 	case WhyNotPolled:
 		text += " (no user who has it has a position)"
+	case WhyLeft:
+		text += " (the users who have it were removed or excluded before)"
 	case WhyBeforeStart:
 		text += " (before the start of the users who have it)"
 	}
@@ -81,11 +86,13 @@ func (f Finding) String() string {
 func (r *Report) Verdict() string {
 	absent := r.Missing + r.VersionDiffers
 	switch {
-	case absent > 0:
-		return fmt.Sprintf("%d versions are not in the topic: %d still to be read, %d of users without a position, %d before the users' start, %d without an excuse",
-			absent, r.StillToRead, r.NotPolled, r.BeforeStart, absent-r.StillToRead-r.NotPolled-r.BeforeStart)
+	case r.wanting() > 0:
+		return fmt.Sprintf("%d versions are not in the topic: %d still to be read, %d of users without a position, %d before the users' start, %d of users who left, %d without an excuse",
+			absent, r.StillToRead, r.NotPolled, r.BeforeStart, r.Left, r.wanting()-r.StillToRead-r.NotPolled)
 	case len(r.Unreadable) > 0:
 		return fmt.Sprintf("nothing is missing of what could be read, but %d users could not be read", len(r.Unreadable))
+	case absent > 0:
+		return fmt.Sprintf("nothing is missing of what the connector reads; it does not read %d versions before the users' start and %d of users who left", r.BeforeStart, r.Left)
 	default:
 		return "nothing is missing"
 	}

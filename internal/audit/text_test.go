@@ -24,7 +24,7 @@ func TestReport_TheTextSaysWhatTheNumbersMean(t *testing.T) {
 		"user ada could not be read: gone",
 		"The range is not covered: out partition 3 begins at offset 42, where the first record is of 2026-03-04T12:00:00.000Z",
 		"out partition 4 begins at offset 7, and is empty",
-		"2 versions are not in the topic: 0 still to be read, 0 of users without a position, 0 before the users' start, 2 without an excuse",
+		"2 versions are not in the topic: 0 still to be read, 0 of users without a position, 0 before the users' start, 0 of users who left, 2 without an excuse",
 	} {
 		if !strings.Contains(text.String(), want) {
 			t.Errorf("want %q in\n%s", want, text.String())

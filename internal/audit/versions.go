@@ -11,7 +11,7 @@ import (
 const VersionBytes = 250
 
 // flags is what is known of a version.
-type flags uint8
+type flags uint16
 
 const (
 	shown   flags = 1 << iota // by Graph
@@ -24,6 +24,7 @@ const (
 	stillToRead // a later window asks for it again
 	beforeStart // the user's stream begins later
 	notPolled   // the user has no position
+	left        // the user was removed or excluded, and is no longer read
 )
 
 // word is an id or an etag. Nearly all are plain decimals and need no room of their own; of any other, n

@@ -13,10 +13,6 @@ import (
 	"github.com/teams-kafka/connector/source"
 )
 
-// drain is for how long after a user was removed its stream is still read: Graph shows a message up to
-// 24 h late, and what was shown at the last moment is read twice. Graph serves removed users for 30 days.
-const drain = 48 * time.Hour
-
 // A discovery that finds less than half of those who were polled is believed only when it is the third of
 // its kind in a row: a listing that lost its filter or its permissions halves a tenant in one go, people
 // do not.
@@ -48,7 +44,7 @@ func newRoster(cfg Config, log *slog.Logger, stored offsets.Stored, t *transacti
 	r := &roster{cfg: cfg, log: log, transaction: t, positions: stored.Positions, resting: make(map[string]bool)}
 	for user, p := range r.positions {
 		excluded, certain := cfg.Directory.Excludes(user)
-		if excluded || p.Excluded != 0 || !certain || p.Removed != 0 && r.drained(p) {
+		if excluded || p.Excluded != 0 || !certain || cfg.Ladder.Drained(p) {
 			r.resting[user] = true
 		}
 		if !certain && p.Excluded == 0 {
@@ -197,7 +193,7 @@ func (r *roster) enroll(found source.Found, now time.Time) {
 		case p.Excluded != 0: // also one that is no longer listed, of whom only the position knows it
 			excluded++
 			r.rest(user)
-		case r.drained(p):
+		case r.cfg.Ladder.Drained(p):
 			r.rest(user)
 		default:
 			r.poll(user, p)
@@ -274,12 +270,6 @@ func (r *roster) forget(user string) {
 	delete(r.positions, user)
 	delete(r.resting, user)
 	r.transaction.forget(user)
-}
-
-// drained reports whether a removed user's stream has been read to its end.
-func (r *roster) drained(p offsets.Position) bool {
-	mark, read := p.Mark(r.cfg.Ladder.Shortest())
-	return read && p.Window == nil && mark >= p.Removed+drain.Milliseconds()
 }
 
 // poll begins to poll a user.
