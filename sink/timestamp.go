@@ -45,6 +45,18 @@ func (s Stamps) stamp(event, now time.Time) (time.Time, Restamped) {
 	}
 }
 
+// Oldest returns how old an event may be so that its record carries its time, and what bounds that in
+// words; 0 means that nothing does.
+func (s Stamps) Oldest() (age time.Duration, bound string) {
+	if s.Retention > 0 {
+		age, bound = s.Retention/2, "half of retention.ms"
+	}
+	if refused := s.Before - min(stampMargin, s.Before/2); s.Before > 0 && (age == 0 || refused < age) {
+		age, bound = refused, "the topic's bound of timestamps in the past"
+	}
+	return age, bound
+}
+
 // stamps reads the bounds from a topic's configuration. message.timestamp.difference.max.ms bounds both
 // directions; KIP-937 replaced it by two settings in Kafka 3.6, and Kafka 4.0 dropped it.
 func (s settings) stamps() Stamps {

@@ -96,6 +96,8 @@ type Topic struct {
 	// RetentionBytes is the size of a partition at which its oldest records are deleted; less than 0 is
 	// never.
 	RetentionBytes int64
+	// Stamps are the timestamps that the topic takes and keeps.
+	Stamps Stamps
 	// MaxMessageBytes bounds a batch, MinInSync the replicas that must have a record before it counts as written.
 	MaxMessageBytes, MinInSync int32
 
@@ -140,6 +142,7 @@ func DescribeTopics(ctx context.Context, adm *kadm.Client, t Topics) ([]Topic, e
 		described = append(described, Topic{
 			Name: topic.name, Err: topic.check(c), CleanupPolicy: c["cleanup.policy"],
 			Retention:       c.retention(),
+			Stamps:          c.stamps(),
 			RetentionBytes:  max(-1, c.number("retention.bytes", -1)),
 			MaxMessageBytes: c.int32("max.message.bytes", 1048588),
 			MinInSync:       c.int32("min.insync.replicas", 1),

@@ -26,6 +26,7 @@ import (
 	"github.com/teams-kafka/connector/internal/doctor"
 	"github.com/teams-kafka/connector/internal/instruments/embedded"
 	"github.com/teams-kafka/connector/internal/instruments/graphsim"
+	"github.com/teams-kafka/connector/offsets"
 	"github.com/teams-kafka/connector/sink"
 	"github.com/teams-kafka/connector/transform"
 )
@@ -126,6 +127,22 @@ func (w *ward) topic(t *testing.T, name string, partitions int32, settings ...st
 	resp, err := w.admin(t).CreateTopic(t.Context(), partitions, 1, configs, name)
 	if err != nil || resp.Err != nil {
 		t.Fatal(err, resp.Err)
+	}
+}
+
+// position stores that a user was read up to so long ago.
+func (w *ward) position(t *testing.T, user string, ago time.Duration) {
+	t.Helper()
+	at := time.Now().Add(-ago).UnixMilli()
+	p := offsets.Position{Start: at - 1, Marks: []offsets.Mark{{Rung: 10 * time.Minute, At: at}}}
+	r := offsets.Record("doc.offsets", offsets.Key{Connector: "doc", Tenant: w.graph.TenantID(), User: user}, p)
+	cl, err := kgo.NewClient(daemon.KafkaOptions(w.config(t), version(), slog.New(slog.DiscardHandler))...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cl.Close()
+	if err := cl.ProduceSync(t.Context(), r).FirstErr(); err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -293,6 +310,18 @@ func TestDoctor_FindsWhatIsWrong(t *testing.T) {
 			"topic-dead-letters", doctor.Fail, "overwrite each other", "cleanup.policy=delete", "", "topic-output"},
 		"offsets are deleted": {sound, func(t *testing.T, w *ward) { w.topic(t, "doc.offsets", 1, "cleanup.policy=delete") },
 			"topic-offsets", doctor.Fail, "must be exactly compact", "cleanup.policy=compact", "", "topic-output"},
+		"old records are refused": {sound, func(t *testing.T, w *ward) {
+			w.topic(t, "out", 1, "message.timestamp.before.max.ms=3600000", "retention.ms=-1")
+		},
+			"topic-output", doctor.OK, "older than 59m0s (the topic's bound of timestamps in the past) get the time of writing", "", "", "partitions"},
+		"records are kept for ten days": {sound, func(t *testing.T, w *ward) { w.topic(t, "out", 1, "retention.ms=864000000") },
+			"topic-output", doctor.OK, "older than 120h0m0s (half of retention.ms) get the time of writing", "", "", "partitions"},
+		"a user twelve days behind": {sound, func(t *testing.T, w *ward) {
+			w.topic(t, "out", 1, "retention.ms=864000000")
+			w.topic(t, "doc.offsets", 1, "cleanup.policy=compact")
+			w.position(t, w.graph.Users()[0], 12*24*time.Hour)
+			w.position(t, w.graph.Users()[1], time.Hour)
+		}, "positions", doctor.Warn, "1 of 2 users have not been read for longer than 120h0m0s", "ce_time", "", "topic-output"},
 		"partitions were added": {sound, func(t *testing.T, w *ward) {
 			w.topic(t, "out", 2)
 			w.write(t, 40)

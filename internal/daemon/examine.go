@@ -18,7 +18,7 @@ func Examined(cfg config.Config, version string) (doctor.Config, error) {
 	unsigned := cfg
 	unsigned.SASL = config.SASL{}
 	d := doctor.Config{
-		Kafka: daemon.kafka, Unsigned: KafkaOptions(unsigned, version, daemon.log), SignIn: signIn(cfg), Group: cfg.Name,
+		Kafka: daemon.kafka, Unsigned: KafkaOptions(unsigned, version, daemon.log), SignIn: signIn(cfg), Group: cfg.Name, IngestTimestamp: cfg.IngestTimestamp,
 		ExactlyOnce: cfg.ExactlyOnce, TransactionTimeout: cfg.TransactionTimeout,
 		Lookup: cfg.Registry.Lookup,
 	}
@@ -26,7 +26,7 @@ func Examined(cfg config.Config, version string) (doctor.Config, error) {
 		topics := worker.Topics(t)
 		topics.NeededRetention = max(topics.NeededRetention, d.Topics.NeededRetention)
 		d.Topics = topics
-		d.Tenants = append(d.Tenants, doctor.Tenant{ID: t.Tenant, Alias: t.Alias, Client: t.Client, Directory: t.Directory, Query: t.Query})
+		d.Tenants = append(d.Tenants, doctor.Tenant{ID: t.Tenant, Alias: t.Alias, Client: t.Client, Directory: t.Directory, Query: t.Query, Ladder: t.Ladder})
 	}
 	if len(cfg.Registry.URLs) > 0 {
 		d.Registry, err = RegistryClient(cfg.Registry)

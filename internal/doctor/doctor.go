@@ -43,9 +43,12 @@ type Config struct {
 	// in to.
 	Kafka, Unsigned []kgo.Opt
 	SignIn          string
-	// Topics are what is needed of the topics by all tenants together, Group is the consumer group.
+	// Topics are what is needed of the topics by all tenants together, Group is the consumer group and the
+	// name in the keys of positions. IngestTimestamp says that records carry the time of writing.
 	Topics sink.Topics
 	Group  string
+
+	IngestTimestamp bool
 	// ExactlyOnce asks for transactions, TransactionTimeout is theirs.
 	ExactlyOnce        bool
 	TransactionTimeout time.Duration
@@ -62,6 +65,7 @@ type Tenant struct {
 	Client    *source.Client
 	Directory *source.Directory
 	Query     source.Query
+	Ladder    source.Ladder
 }
 
 // patience bounds one check, in which a transient failure is tried again.
@@ -127,6 +131,10 @@ func checks(cfg Config, cluster *kafka) []check {
 		}
 	}
 	all = append(all, cluster.checks()...)
+	for _, t := range cfg.Tenants {
+		all = append(all, check{name: "positions", tenant: t.Alias, needs: []string{"access-topics", "topic-output", "topic-offsets"},
+			run: func(ctx context.Context) Finding { return cluster.positions(ctx, t) }})
+	}
 	return append(all, (&registry{cfg: cfg}).checks()...)
 }
 

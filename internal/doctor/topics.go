@@ -45,7 +45,7 @@ const (
 )
 
 func (k *kafka) output(ctx context.Context) Finding {
-	return k.topic(ctx, k.cfg.Topics.Output, func(t sink.Topic) (seen, remedy string) {
+	found := k.topic(ctx, k.cfg.Topics.Output, func(t sink.Topic) (seen, remedy string) {
 		const alter = "kafka-configs.sh --bootstrap-server … --alter --entity-type topics --entity-name "
 		switch {
 		case t.RetentionBytes >= 0:
@@ -57,6 +57,22 @@ func (k *kafka) output(ctx context.Context) Finding {
 		}
 		return "", ""
 	})
+	if stamps := k.topics[k.cfg.Topics.Output].Stamps; found.Verdict != Fail && !k.cfg.IngestTimestamp {
+		found.Seen += restamped(stamps)
+	}
+	return found
+}
+
+// restamped says which records do not carry their event's time, empty if all do.
+func restamped(stamps sink.Stamps) string {
+	var text string
+	if age, bound := stamps.Oldest(); age > 0 {
+		text = fmt.Sprintf(". Records of events older than %s (%s) get the time of writing as their timestamp; ce_time keeps the event's", age, bound)
+	}
+	if stamps.After > 0 {
+		text += fmt.Sprintf(". So do records of events more than %s ahead of this machine's clock", stamps.After)
+	}
+	return text
 }
 
 func (k *kafka) deadLetters(ctx context.Context) Finding {
