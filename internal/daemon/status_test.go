@@ -19,7 +19,8 @@ func TestStatus_SaysHowItGoes(t *testing.T) {
 	until(t, "everything is shown", func() bool {
 		s = on.look(t)
 		return len(s.Tenants) == 1 && len(s.Tenants[0].Suspended) > 0 && s.Tenants[0].Items.PerSecond > 0 && s.Tenants[0].Late.Count > 0 &&
-			s.Tenants[0].Items.Outcomes["dead-letter"] > 0 && len(s.Group.Members) > 0
+			s.Tenants[0].Items.Outcomes["dead-letter"] > 0 &&
+			len(s.Group.Members) > 0 && len(s.Group.Members[0].Tenants) > 0 // what was assigned is known a moment after the member
 	})
 	tenant := s.Tenants[0]
 	if !s.Ready || len(s.Reasons) != 0 || s.Name != "stage" || s.Delivery != "exactly-once" || s.Topics.DeadLetters != s.Topics.Output+".dlq" {

@@ -37,11 +37,11 @@ func TestSession_APositionThatRestsOnAnUncommittedCopyDiesWithIt(t *testing.T) {
 
 			copies := message("1", now)
 			s.take(t, "u", now.Add(-time.Minute), now.Add(time.Minute), copies)
-			s.finish(t, "before", now, copies)
+			s.readWhole(t, "before", now, copies)
 			if err := s.tryCommit(t); err == nil || fault.Hits() != 1 {
 				t.Fatalf("the commit gave %v, %d faults", err, fault.Hits())
 			}
-			s.finish(t, "after", now, copies)
+			s.readWhole(t, "after", now, copies)
 			for range 2 { // the end of run, and whoever else might try
 				if err := s.tryCommit(t); err == nil {
 					t.Error("a session committed after it had failed")
@@ -67,7 +67,7 @@ func TestSession_APositionThatRestsOnAnUncommittedCopyDiesWithIt(t *testing.T) {
 }
 
 // finish delivers the last page of a window that ends now.
-func (s *session) finish(t *testing.T, user string, now time.Time, items ...[]byte) {
+func (s *session) readWhole(t *testing.T, user string, now time.Time, items ...[]byte) {
 	t.Helper()
 	p := offsets.Position{Start: now.Add(-time.Hour).UnixMilli(), Marks: []offsets.Mark{{Rung: time.Minute, At: now.UnixMilli()}}}
 	d := source.Delivery{User: user, Items: items, From: now.Add(-time.Minute).UnixMilli(), To: now.Add(time.Minute).UnixMilli(), Position: &p}

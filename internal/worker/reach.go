@@ -52,6 +52,7 @@ type stray struct {
 // pass is one reading back of the topic.
 type pass struct {
 	past     span    // becomes known for users
+	asked    int64   // of it, what somebody waits for; the rest is for those who may come back
 	strays   []stray // become known for items outside of their windows
 	narrowed bool    // memory did not allow all of it
 }
@@ -219,6 +220,7 @@ func (r *reach) plan(now int64, users needs) *pass {
 	}
 	if r.asked != never && !r.behind(users) {
 		from := r.asked - copySkew
+		p.asked = from
 		least := 2*from - now
 		for need := range users {
 			if need -= copySkew; least <= need && need < from {
@@ -317,10 +319,14 @@ func (r *reach) shrinkStrays() (shrunk bool) {
 const leastBand = 4 * copySkew
 
 // narrow gives up the newer part of the known past because memory is short; it is read back once the older
-// part is behind all who read it. middle returns the middle of a stretch and how many versions it has. false
+// part is behind all who read it. Of what a pass reads back it first gives up what nobody waits for. middle returns the middle of a stretch and how many versions it has. false
 // means that it would bring less than so many versions.
 func (r *reach) narrow(now int64, back time.Duration, users needs, middle func(from, to int64) (int64, int), least int) bool {
 	if r.shrinkStrays() {
+		return true
+	}
+	if p := r.pass; p != nil && !p.past.empty() && p.past.from < p.asked {
+		p.past.from, p.narrowed = p.asked, true // first what nobody waits for yet
 		return true
 	}
 	past := &r.band

@@ -166,6 +166,38 @@ func TestReach_OneOutageIsOnePass(t *testing.T) {
 	}
 }
 
+// A user who is suspended at the beginning of history, of which memory holds little, does not make the
+// others wait for ever: each pass of the topic makes known what somebody waits for.
+func TestReach_APassReachesThoseWhoWait(t *testing.T) {
+	users := people{{testNow - 20*testDay, false}, {testNow - 15*testDay, true}}
+	r := newReach(start(testNow, testBack, users.needs))
+	for passes := 0; users[1].need < testNow-4*testDay; passes++ {
+		if passes > 600 {
+			t.Fatalf("after %d passes the user is at %v before now", passes, time.Duration(testNow-users[1].need)*time.Millisecond)
+		}
+		r.ask(users[1].need)
+		if r.plan(testNow, users.needs) == nil {
+			t.Fatal("nothing is read for a user who waits")
+		}
+		// Memory allows an hour.
+		middle := func(from, to int64) (int64, int) {
+			if to-from <= testDay/24 {
+				return from, 0
+			}
+			return from + (to-from)/2, 1000
+		}
+		for r.narrow(testNow, testBack, users.needs, middle, 100) {
+		}
+		r.finish(testNow)
+		end := r.end(users[1].need)
+		if end <= users[1].need {
+			t.Fatalf("after a pass the user still waits: %+v", r)
+		}
+		users[1].need = min(end, testNow)
+		r.advance(testNow, testBack, users.needs)
+	}
+}
+
 // Whatever comes, in whatever order: what the index says it can compare it knows, it holds little more than
 // it has room for, and everybody gets through.
 func TestReach_KnowsWhatItSaysItKnows(t *testing.T) {
@@ -297,5 +329,24 @@ func (m *reachModel) check(seed uint64) {
 		if !m.index[at] && m.r.pass == nil && (m.r.compares(at, m.now, true) || m.r.compares(at, m.now, false)) {
 			m.t.Fatalf("seed %d: a version of %v before now is not known, although it is called so: %+v", seed, time.Duration(m.now-at)*time.Millisecond, m.r)
 		}
+	}
+}
+
+// What was written a moment ago may be on its way to the broker. If memory makes the index forget it at
+// once, a read-back finds it all the same (invariant 2).
+func TestReach_AReadBackFindsWhatIsOnItsWay(t *testing.T) {
+	cfg := configuration(t, "u", "v")
+	s := open(t, cfg)
+	from := time.Now().Add(-20 * 24 * time.Hour).Truncate(time.Millisecond)
+	item := message("1", from.Add(time.Hour))
+	s.take(t, "u", from, from.Add(24*time.Hour), item)
+	s.reach.floor, s.reach.band, s.reach.lease = time.Now().UnixMilli(), span{}, span{}
+	s.forget()
+	if n := s.admission.index.Len(); n != 0 {
+		t.Fatalf("%d messages are still known", n)
+	}
+	s.take(t, "v", from, from.Add(24*time.Hour), item)
+	if cfg.count(outcomeWritten) != 1 || cfg.count(outcomeSeen) != 1 {
+		t.Errorf("%d written, %d seen, want 1 and 1", cfg.count(outcomeWritten), cfg.count(outcomeSeen))
 	}
 }

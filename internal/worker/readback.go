@@ -194,7 +194,12 @@ func (s *session) readBack(ctx context.Context) error {
 		return nil
 	}
 	since, before := time.UnixMilli(plan.since()), time.UnixMilli(s.reach.floor)
+	// What the index has forgotten may still be on its way to the broker, where the scan would miss it.
+	err := s.finish()
 	s.mu.Unlock()
+	if err != nil {
+		return err
+	}
 	s.log.Info("reading back what was written, because items are older than the index reaches", "since", since.UTC(), "before", before.UTC())
 	ended := s.commitMeanwhile(ctx)
 	defer ended()

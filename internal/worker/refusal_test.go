@@ -39,7 +39,7 @@ func TestSession_WhatFitsNowhereKeepsItsUserWhereItIs(t *testing.T) {
 	if !errors.As(err, &refusal) || !errors.Is(err, sink.ErrLetterTooLarge) {
 		t.Fatalf("got %v, want a refusal", err)
 	}
-	s.finish(t, "other", now, message("1", now), message("3", now))
+	s.readWhole(t, "other", now, message("1", now), message("3", now))
 	s.save(t)
 	s.transaction.writer.Close()
 

@@ -138,15 +138,20 @@ func (s *session) commitLoop(ctx context.Context) error {
 		case <-tick.C:
 		}
 		s.mu.Lock()
-		// The end of the context does not cut a commit off at once: an unknown outcome costs a rebuild.
-		finish, cancel := context.WithTimeout(s.transaction.life, s.cfg.Writer.TransactionTimeout)
-		err := s.commit(finish)
-		cancel()
+		err := s.finish()
 		s.mu.Unlock()
 		if err != nil {
 			return err
 		}
 	}
+}
+
+// finish commits the transaction. The end of a context does not cut a commit off at once: an unknown
+// outcome costs a rebuild. The caller holds mu.
+func (s *session) finish() error {
+	ctx, cancel := context.WithTimeout(s.transaction.life, s.cfg.Writer.TransactionTimeout)
+	defer cancel()
+	return s.commit(ctx)
 }
 
 // commit commits the transaction. The caller holds mu.

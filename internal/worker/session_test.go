@@ -242,8 +242,8 @@ func TestSession_AnItemOutsideItsWindowIsWrittenOnceWhateverRestarts(t *testing.
 
 func TestSession_AnOrderlyEndCommitsWhatWasDelivered(t *testing.T) {
 	cfg := configuration(t)
-	now := time.Now()
 	s := open(t, cfg)
+	now := time.Now() // after the index began to know everything
 	s.roster.positions["u"] = offsets.Position{Start: now.UnixMilli()}
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
