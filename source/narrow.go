@@ -16,8 +16,9 @@ import (
 
 const (
 	// gapAfter is how long a place that was narrowed down must fail until the poller goes around it, and
-	// gapAfterHistory the same for a place that no later rung reads again. askAgain is the pause between
-	// two requests for it, and gapFailures how many must fail.
+	// gapAfterHistory the same for a place that no later rung reads again. With shorter rungs it is the
+	// length of the shortest or of the longest one. askAgain is the pause between two requests for the
+	// place, and gapFailures how many must fail.
 	gapAfter, gapAfterHistory = 5 * time.Minute, time.Hour
 	askAgain                  = time.Minute
 	gapFailures               = 5
@@ -118,6 +119,14 @@ func unanswered(err error) bool {
 		!errors.Is(failed, ErrRefusedLink) && !errors.Is(failed, ErrItemRefused)
 }
 
+// patience is how long a place must fail until it is passed.
+func (p *Poller) patience(s *slice, now time.Time) time.Duration {
+	if s.to <= p.horizon(now) {
+		return min(gapAfterHistory, p.cfg.Ladder.Longest())
+	}
+	return min(gapAfter, p.cfg.Ladder.Shortest())
+}
+
 // narrow continues the search after a failure, or begins it for a mailbox that answers elsewhere. It
 // reports whether the failure is one of a search. It is called from the dispatching goroutine.
 func (p *Poller) narrow(u *user, e *Error) bool {
@@ -152,7 +161,7 @@ func (p *Poller) narrow(u *user, e *Error) bool {
 	u.reading, u.twice = nil, nil
 	switch {
 	case n.found(s, u.top):
-		p.leave(u, e, askAgain)
+		p.leave(u, e, min(askAgain, p.patience(s, now)/gapFailures))
 	case s.to-s.window.Done == 1:
 		u.top, u.due = 1, now.Add(pause)
 	default:
@@ -170,11 +179,7 @@ func (p *Poller) goAround(ctx, life context.Context, u *user, s *slice, failure 
 	}
 	now := time.Now()
 	n.failures++
-	patience := gapAfter
-	if s.to <= p.horizon(now) {
-		patience = gapAfterHistory
-	}
-	if !n.known && (n.failures < gapFailures || now.Sub(n.since) < patience) {
+	if !n.known && (n.failures < gapFailures || now.Sub(n.since) < p.patience(s, now)) {
 		return failure
 	}
 	if err := p.elsewhere(ctx, u, s); err != nil {

@@ -8,6 +8,9 @@
 // (SIGTERM) and cut off from Kafka; Kafka is restarted; the network between all connectors and Kafka is cut. The simulator forgets a
 // version as soon as a newer one replaces it, so a loss cannot heal by being read later.
 //
+// With --poison Graph never answers for some stretches of time, items and pages; with --hang a fifth of the mailboxes hang until the
+// traffic ends.
+//
 // The seed decides the tenant, what is said in it, what trouble comes and in which order, whom it hits and the pauses in between. How
 // the processes' steps fall between those is the machine's, so a seed that fails shows the same trouble again and not always the
 // same interleaving: repeat it.

@@ -24,6 +24,8 @@ func main() {
 	flags.IntVar(&o.kills, "kills", 20, "how often a connector is killed; other trouble comes on top")
 	flags.Uint64Var(&o.seed, "seed", 1, "what decides the tenant and the trouble; an odd one stamps records with the time of writing, an even one with the event's")
 	flags.Float64Var(&o.rate, "rate", 450, "new messages per second; edits, reactions and deletions make 1.8 versions of each")
+	flags.BoolVar(&o.poison, "poison", false, "Graph never answers for some stretches, items and pages")
+	flags.BoolVar(&o.hang, "hang", false, "a fifth of the mailboxes hang until the traffic ends")
 	flags.BoolVar(&o.json, "json", false, "print the report as one JSON object, and nothing else on standard output")
 	flags.StringVar(&o.log, "log", "", "file for what all processes log")
 	flags.StringVar(&o.evidence, "evidence", "", "folder for the ledger and the records that a negative judgment was made from")

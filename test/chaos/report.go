@@ -28,6 +28,7 @@ type report struct {
 	Superseded  int `json:"superseded"`
 	Uncommitted int `json:"uncommitted"`
 	DeadLetters int `json:"dead_letters"`
+	Gaps        int `json:"gaps"` // stretches that Graph never answered for
 	Unseen      int `json:"unseen"`
 	Other       int `json:"other"` // unknown, undecodable, altered or contradicting records
 	// Crashes are connectors that ended by themselves, and exit codes other than 0 after SIGTERM.
@@ -46,7 +47,7 @@ type report struct {
 
 func (r *report) take(v *judge.Verdict) {
 	r.Versions, r.Missing, r.Duplicated, r.Reordered = v.Exposed, v.Missing, v.Duplicated, v.Reordered
-	r.InTopic, r.Superseded, r.Uncommitted, r.DeadLetters, r.Unseen = v.InTopic, v.Superseded, v.Uncommitted, v.DeadLetters, v.Unseen
+	r.InTopic, r.Superseded, r.Uncommitted, r.DeadLetters, r.Gaps, r.Unseen = v.InTopic, v.Superseded, v.Uncommitted, v.DeadLetters, v.Gaps, v.Unseen
 	r.Other = v.Unknown + v.Undecodable + v.BodyMismatch + v.Mismatched
 	r.examples = v.Examples
 }
@@ -84,8 +85,8 @@ func (r *report) String() string {
 	if r.MarksAhead != nil {
 		ahead = fmt.Sprint(*r.MarksAhead)
 	}
-	fmt.Fprintf(&b, "\nin topic %d · superseded %d (%d of windows that their reader did not commit) · dead letters %d · unseen %d\n",
-		r.InTopic, r.Superseded, r.Uncommitted, r.DeadLetters, r.Unseen)
+	fmt.Fprintf(&b, "\nin topic %d · superseded %d (%d of windows that their reader did not commit) · dead letters %d · gaps %d · unseen %d\n",
+		r.InTopic, r.Superseded, r.Uncommitted, r.DeadLetters, r.Gaps, r.Unseen)
 	fmt.Fprintf(&b, "take-overs %d: p50 %.2f s, p99 %.2f s, max %.2f s (embedded Kafka's group stuck and restarted %d times)\n",
 		r.Takeovers, r.TakeoverP50, r.TakeoverP99, r.TakeoverMax, r.Stuck)
 	fmt.Fprintf(&b, "missing %d · duplicated %d · reordered %d · marks ahead %s · early polls %d · other faults %d · crashes %d\n",

@@ -21,6 +21,7 @@ type graphPlan struct {
 	Users, Chats int
 	Rate         float64
 	Dir          string
+	Poison, Hang bool
 }
 
 // tenant is what the simulator's process tells.
@@ -55,8 +56,19 @@ func (p graphPlan) config() graphsim.Config {
 	cfg.Faults.RetryAfter, cfg.Faults.SlowFor = time.Second, 500*time.Millisecond
 	cfg.Quirks = graphsim.Quirks{EmptyPage: 0.02, ShortPage: 0.02, Duplicates: 0.02, EarlyEnd: earlyEnd, StaleToken: 0.01, NullLink: 0.25, BareLink: 0.1,
 		SkipLink: 0.1, TimeSkew: 0.02, DateJitter: 0.02, ErrorForm: 0.3, DeletedEmpty: 0.3, Gzip: 0.3}
+	if p.Poison {
+		// About one place a minute among all mailboxes, and one page of the long windows of every tenth user.
+		cfg.Mailboxes.PoisonItem, cfg.Mailboxes.PoisonStretch, cfg.Mailboxes.PoisonPage = 5e-6, 2e-4, 0.1
+		cfg.Mailboxes.PoisonFor, cfg.Mailboxes.PoisonOffset = 500*time.Millisecond, 300
+	}
+	if p.Hang {
+		cfg.Mailboxes.Hang, cfg.Faults.HangFor = hanging, time.Minute
+	}
 	return cfg
 }
+
+// hanging is the share of the mailboxes that hang with --hang, until the traffic ends.
+const hanging = 0.2
 
 // play is a child process's whole life: it ends with SIGTERM, or when its supervisor is gone.
 func play(role string) error {

@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -24,7 +22,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/teams-kafka/connector/internal/instruments/embedded"
-	"github.com/teams-kafka/connector/internal/instruments/graphsim"
 	"github.com/teams-kafka/connector/internal/instruments/judge"
 	"github.com/teams-kafka/connector/test/child"
 )
@@ -34,6 +31,7 @@ type options struct {
 	seed            uint64
 	rate            float64
 	json            bool
+	poison, hang    bool
 	log, evidence   string
 	progress        io.Writer
 }
@@ -181,36 +179,6 @@ func (s *supervisor) startKafka(ctx context.Context) error {
 		return err
 	}
 	return s.await(ctx, s.kafka, ready)
-}
-
-func (s *supervisor) startGraph(ctx context.Context) error {
-	plan, err := json.Marshal(graphPlan{Seed: s.seed, Users: 40, Chats: 120, Rate: s.rate, Dir: s.dir})
-	if err != nil {
-		return err
-	}
-	cmd, err := child.Self(roleVariable+"=graph", "CHAOS_PLAN="+string(plan))
-	if err != nil {
-		return err
-	}
-	ready := make(chan struct{}, 1)
-	var told error
-	if s.graph, err = child.Start("graph", cmd, child.Stdout, s.logs, func(line []byte) {
-		told = json.Unmarshal(line, &s.tenant)
-		ready <- struct{}{}
-	}); err != nil {
-		return err
-	}
-	if err := s.await(ctx, s.graph, ready); err != nil || told != nil {
-		return errors.Join(err, told)
-	}
-	pem, err := os.ReadFile(filepath.Join(s.dir, "ca.pem"))
-	if err != nil {
-		return err
-	}
-	roots := x509.NewCertPool()
-	roots.AppendCertsFromPEM(pem)
-	s.graphAPI = &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}}}
-	return nil
 }
 
 func (s *supervisor) await(ctx context.Context, c *child.Child, ready <-chan struct{}) error {
@@ -432,15 +400,12 @@ func describe(g kadm.DescribedGroup) string {
 
 // settle ends the traffic and waits until everything that is visible has been read as often as the ladder wants.
 func (s *supervisor) settle(ctx context.Context) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.tenant.URL+"/_sim/stop", nil)
-	if err != nil {
+	if err := s.control(ctx, "/_sim/stop", ""); err != nil {
 		return err
 	}
-	response, err := s.graphAPI.Do(request)
-	if err != nil {
+	if err := s.control(ctx, "/_sim/settings", `{"rates":{"mailbox-hang":0}}`); err != nil {
 		return err
 	}
-	_ = response.Body.Close()
 	// What has piled up is read at the speed of this machine, so only standing still is a failure.
 	var quiet, read time.Time
 	last, shown, moved := "not quiet yet", int64(0), time.Now()
@@ -500,19 +465,6 @@ func (s *supervisor) oldestMark(ctx context.Context) (oldest time.Time, err erro
 	}
 	fmt.Fprintf(s.logs, "supervisor: positions %s\n", out)
 	return oldest, nil
-}
-
-func (s *supervisor) stats(ctx context.Context) (stats graphsim.Stats, err error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.tenant.URL+"/_sim/stats", nil)
-	if err != nil {
-		return stats, err
-	}
-	response, err := s.graphAPI.Do(request)
-	if err != nil {
-		return stats, err
-	}
-	defer response.Body.Close()
-	return stats, json.NewDecoder(response.Body).Decode(&stats)
 }
 
 func (s *supervisor) judge(ctx context.Context) (*judge.Verdict, error) {

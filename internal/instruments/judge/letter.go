@@ -18,6 +18,10 @@ type letters struct {
 // read takes one dead letter: the raw JSON of an item. A bad item is known by the hash of its bytes, as
 // it may have no identity; any other by its identity.
 func (l *letters) read(record *kgo.Record) {
+	if stageOf(record) == "fetch" {
+		l.gap(record)
+		return
+	}
 	at, known := l.ledger.byItem[sha256.Sum256(record.Value)]
 	if !known {
 		at = l.identify(record.Value)
@@ -35,6 +39,30 @@ func (l *letters) read(record *kgo.Record) {
 		l.verdict.find(Duplicated, "%s: %s is in the dead letters already", place(record), l.ledger.name(at))
 	}
 	v.letters++
+}
+
+// stageOf is the step that failed.
+func stageOf(record *kgo.Record) string {
+	for _, h := range record.Headers {
+		if h.Key == "dlq_stage" {
+			return string(h.Value)
+		}
+	}
+	return ""
+}
+
+// gap takes the dead letter of a stretch of a user's time that the source did not answer for. What could be
+// read of it all the same is missing or unseen like anything else.
+func (l *letters) gap(record *kgo.Record) {
+	var gap struct {
+		User     string
+		From, To time.Time
+	}
+	if err := json.Unmarshal(record.Value, &gap); err != nil || gap.User == "" || !gap.From.Before(gap.To) {
+		l.verdict.find(Unknown, "%s: the dead letter of a gap names no user or no stretch of time", place(record))
+		return
+	}
+	l.verdict.Gaps++
 }
 
 // identify finds the version that a raw item holds, or none.

@@ -46,6 +46,8 @@ type Verdict struct {
 	Ahead int `json:"marks_ahead"`
 	// DeadLetters counts the versions and bad items that stand in the dead-letter topic only, each once.
 	DeadLetters int `json:"dead_letters"`
+	// Gaps counts the stretches of a user's time that the dead letters say the source never answered for.
+	Gaps int `json:"gaps,omitempty"`
 	// Seconds is how long the judgment took.
 	Seconds float64 `json:"seconds"`
 
