@@ -81,14 +81,14 @@ func (c *calendar) graph(down bool) {
 	share := c.share
 	c.faults(0)
 	if c.down = down; down {
-		c.y.adjust(map[string]float64{"fault-503": 1})
+		c.y.adjust(map[string]float64{"fault-500": 1})
 	}
 	c.faults(share)
 }
 
 // outage keeps Graph, Kafka or the process down for an hour to 14 days.
 func (c *calendar) outage(today int) {
-	lengths := []int{0, 0, 1, 3, 9, 14} // days; 0 is some hours
+	lengths := []int{0, 0, 0, 1, 2, 4, 14} // days; 0 is some hours
 	length := lengths[c.y.random.IntN(len(lengths))]
 	c.free = today + length + 8
 	begin, end := c.outages()
@@ -140,7 +140,8 @@ func (c *calendar) poison() {
 	c.y.change(c.y.anybody(), func(s *graphsim.UserSettings) { s.Poison = append(s.Poison, graphsim.Poison{From: from, To: to}) })
 }
 
-// leave takes a user out of the directory for up to three weeks.
+// leave takes a user out of the directory for some days: no longer, because together with an outage it must
+// remain below the 21 days for which Graph shows a deleted message.
 func (c *calendar) leave(today int) {
 	c.during("leaver who returns")
 	user := c.y.anybody()
@@ -150,7 +151,7 @@ func (c *calendar) leave(today int) {
 		}
 	}
 	apply("remove")
-	c.until(today+1+c.y.random.IntN(20), func() { apply("restore") })
+	c.until(today+1+c.y.random.IntN(4), func() { apply("restore") })
 }
 
 // clock lets Graph's clock go up to three hours wrong for a day.

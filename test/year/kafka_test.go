@@ -7,6 +7,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -30,7 +31,27 @@ func startKafka(t *testing.T) *kafka {
 	if k.cluster, err = kfake.NewCluster(kfake.NumBrokers(1), kfake.Ports(9092), kfake.ListenFn(k.network.Listen)); err != nil {
 		t.Fatal(err)
 	}
+	k.createOffsets(t)
 	return k
+}
+
+// createOffsets creates the topic of positions. kfake applies retention to compacted topics too, which a
+// broker does only with the policy delete.
+func (k *kafka) createOffsets(t *testing.T) {
+	t.Helper()
+	cl, err := kgo.NewClient(k.options(false)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cl.Close()
+	compact, forever := "compact", "-1"
+	created, err := kadm.NewClient(cl).CreateTopic(t.Context(), 3, -1, map[string]*string{"cleanup.policy": &compact, "retention.ms": &forever}, "teams.offsets")
+	if err == nil {
+		err = created.Err
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // options reach the cluster; cuttable connections suffer from an outage.
