@@ -19,10 +19,11 @@ COPY . .
 ARG TARGETOS
 ARG TARGETARCH
 ARG VERSION=dev
+ARG REVISION=unknown
 # Neither the folder, nor the time, nor a build id goes into the binary: it is the same wherever it is built.
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
     GOOS=${TARGETOS} GOARCH=${TARGETARCH} go build -trimpath -buildvcs=false \
-    -ldflags "-s -w -buildid= -X main.release=${VERSION}" -o /out/connector ./cmd/connector
+    -ldflags "-s -w -buildid= -X main.release=${VERSION} -X main.commit=${REVISION}" -o /out/connector ./cmd/connector
 
 FROM ${BASE_IMAGE}
 ARG VERSION=dev

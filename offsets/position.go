@@ -66,9 +66,9 @@ func (p Position) Clone() Position {
 	return p
 }
 
-// formatVersion is the value's "version" field. It grows when a reader of the present version would
-// misunderstand what is written.
-const formatVersion = 1
+// FormatVersion is the value's "version" field. It grows when a reader of the present version would
+// misunderstand what is written. Values of each earlier version are read.
+const FormatVersion = 1
 
 // The fields of a value. A mark's field is markPrefix and the rung's length, for instance "mark.10m".
 const (
@@ -92,7 +92,7 @@ var ErrFormat = errors.New("not a position")
 
 // Value encodes a position as the value of its record: a flat JSON object of whole numbers.
 func (p Position) Value() []byte {
-	fields := map[string]int64{fieldVersion: formatVersion, fieldStart: p.Start}
+	fields := map[string]int64{fieldVersion: FormatVersion, fieldStart: p.Start}
 	for _, m := range p.Marks {
 		fields[markPrefix+FormatDuration(m.Rung)] = m.At
 	}
@@ -137,9 +137,9 @@ func ParseValue(value []byte) (Position, error) {
 	if err != nil {
 		return Position{}, err
 	}
-	if version < 1 || version > formatVersion {
+	if version < 1 || version > FormatVersion {
 		return Position{}, fmt.Errorf("%w: version %d was written by a newer connector, this one reads up to %d",
-			ErrFormat, version, formatVersion)
+			ErrFormat, version, FormatVersion)
 	}
 
 	var p Position

@@ -126,6 +126,6 @@ something is wrong, "connector doctor" finds it and tells you how to fix it.`,
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.SetUsageTemplate(root.UsageTemplate() + exitHelp())
-	root.AddCommand(runCommand(), doctorCommand(), healthCommand(), demoCommand(), simulateCommand(), offsetsCommand(), verifyCommand(), convertCommand(), schemaCommand())
+	root.AddCommand(runCommand(), doctorCommand(), healthCommand(), demoCommand(), simulateCommand(), offsetsCommand(), verifyCommand(), convertCommand(), schemaCommand(), versionCommand())
 	return root
 }
