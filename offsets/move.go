@@ -52,7 +52,7 @@ func (p Position) Rewound(at int64) Position {
 	return back
 }
 
-// Skipped is the position that goes on at an instant as if everything before it had been read. What p
+// Skipped is the position that continues at an instant as if everything before it had been read. What p
 // would still have read before the instant may be lost.
 func (p Position) Skipped(at int64) Position {
 	skipped := p.Clone()
@@ -67,7 +67,7 @@ func (p Position) Skipped(at int64) Position {
 	return skipped
 }
 
-// Skips tells whether q counts anything as read that p would still have read, so that putting q in p's
+// Skips reports whether q counts anything as read that p would still have read, so that putting q in p's
 // place can lose messages. When in doubt it says yes.
 func (p Position) Skips(q Position) bool {
 	if q.Start > p.NeededFrom() {
@@ -87,7 +87,7 @@ func (p Position) Skips(q Position) bool {
 	return p.Window == nil || w.From < p.Window.From || w.Done > p.Window.Done
 }
 
-// Equal tells whether two positions say the same.
+// Equal reports whether two positions say the same.
 func (p Position) Equal(q Position) bool { return string(p.Value()) == string(q.Value()) }
 
 // rungs are the rungs of two positions, the shortest first.

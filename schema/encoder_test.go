@@ -15,7 +15,7 @@ import (
 // pointer is a nullable value.
 func pointer[T any](value T) *T { return &value }
 
-// fill gives every field of a record a value of its own, and every array an element.
+// fill gives every field of a record its own value, and every array an element.
 func fill(v reflect.Value, filled *int64) {
 	switch v.Kind() {
 	case reflect.Struct:

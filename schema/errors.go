@@ -2,7 +2,7 @@ package schema
 
 import "errors"
 
-// The errors of Registry that no waiting mends. Every other error of Registry may pass: the registry
+// The errors of Registry that do not pass by themselves. Every other error of Registry may pass: the registry
 // is down, or in trouble; try again later.
 var (
 	// ErrRegistryConfig is wrapped by NewRegistry for settings that cannot be meant.
@@ -22,7 +22,7 @@ var (
 	ErrRegistryRefused = errors.New("schema registry refused the request")
 )
 
-// IsPermanent tells whether err is one that no waiting mends.
+// IsPermanent reports whether err is one that does not pass by itself.
 func IsPermanent(err error) bool {
 	for _, permanent := range []error{ErrRegistryConfig, ErrNotRegistered, ErrIncompatible, ErrRegistryRefused} {
 		if errors.Is(err, permanent) {

@@ -14,7 +14,7 @@ import (
 // property is one property of one of Graph's types.
 type property struct {
 	of, extends string // the type, and the one it extends
-	name, kind  string // empty for a type without properties of its own
+	name, kind  string // empty for a type without its own properties
 	nullable    bool
 }
 

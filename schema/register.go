@@ -24,7 +24,7 @@ type Registration struct {
 //
 // In register mode it registers the schema if the subject does not hold it: compatibility is checked
 // first, and a new subject is given the compatibility level FULL_TRANSITIVE before its first schema. A
-// registry that does not allow this level to be set is accepted, because it has a level of its own. The
+// registry that does not allow this level to be set is accepted, because it has its own level. The
 // level of a subject that exists is its owner's affair. In lookup mode it writes nothing.
 //
 // The error wraps ErrNotRegistered, ErrIncompatible or ErrRegistryRefused, or is one that may pass.

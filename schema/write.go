@@ -6,7 +6,7 @@ import "github.com/hamba/avro/v2"
 // a message. So the generator writes, for each type of record, which of the following writes which field. All values but the map
 // are nullable: a union of null and a type, in this order.
 
-// present begins a nullable value with its branch, and tells whether it follows.
+// present begins a nullable value with its branch, and reports whether it follows.
 func present(w *avro.Writer, is bool) bool {
 	branch := int64(0)
 	if is {

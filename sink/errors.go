@@ -30,7 +30,7 @@ func Explained(err error, message string) error {
 	return fmt.Errorf("%w: the broker says %q", err, message)
 }
 
-// Denied tells whether an error is the brokers' refusal of something that the connector's principal may not do. It needs an
+// Denied reports whether an error is the brokers' refusal of something that the connector's principal may not do. It needs an
 // operator; `connector doctor` names what is missing.
 func Denied(err error) bool {
 	for _, denied := range []error{kerr.TopicAuthorizationFailed, kerr.GroupAuthorizationFailed, kerr.ClusterAuthorizationFailed,
@@ -42,13 +42,13 @@ func Denied(err error) bool {
 	return false
 }
 
-// SignInRefused tells whether an error is the brokers' refusal of who the client says it is: its password, its token or the
+// SignInRefused reports whether an error is the brokers' refusal of who the client says it is: its password, its token or the
 // mechanism. It needs an operator.
 func SignInRefused(err error) bool {
 	return errors.Is(err, kerr.SaslAuthenticationFailed) || errors.Is(err, kerr.UnsupportedSaslMechanism)
 }
 
-// Untrusted tells whether an error of a broker's connection says that one side does not accept the other's certificate, or
+// Untrusted reports whether an error of a broker's connection says that one side does not accept the other's certificate, or
 // speaks no TLS at all. It needs an operator. Errors of other servers look the same.
 func Untrusted(err error) bool {
 	var untrusted *tls.CertificateVerificationError
@@ -59,7 +59,7 @@ func Untrusted(err error) bool {
 }
 
 // TooLargeError is a broker's refusal, for their size, of records that the limits the writer knows allow: the topic's
-// configuration was changed, or the broker or something before it has a limit of its own. The writer is at its end;
+// configuration was changed, or the broker or something before it has its own limit. The writer is at its end;
 // the next one reads the configuration again, and if that still says the same, must try no more than Below.
 type TooLargeError struct {
 	Topic string

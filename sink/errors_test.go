@@ -14,7 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// What nobody but an operator mends is told from what passes by itself.
+// What only an operator can fix is distinguished from what passes by itself.
 func TestErrors_AreOfOneKind(t *testing.T) {
 	for name, test := range map[string]struct {
 		err                        error

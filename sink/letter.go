@@ -31,7 +31,7 @@ type Letter struct {
 	Raw, Value    []byte
 	Stage, Reason string
 	When          time.Time
-	// Identity is the item's as far as it is known; Ordered tells whether it is whole, so that the
+	// Identity is the item's as far as it is known; Ordered reports whether it is whole, so that the
 	// letter takes its version's place in the order.
 	Identity transform.Identity
 	Ordered  bool

@@ -42,7 +42,7 @@ type Limits struct {
 const letterBytes = 16 << 20
 
 // EnsureTopics creates the topics that are missing and checks those that are there. An unfit topic is
-// an error that wraps ErrTopic and holds the command that mends it.
+// an error that wraps ErrTopic and holds the command that fixes it.
 func EnsureTopics(ctx context.Context, adm *kadm.Client, t Topics) (Limits, error) {
 	for _, topic := range t.made() {
 		resp, err := adm.CreateTopic(ctx, t.Partitions, t.Replication, topic.configs, topic.name)
@@ -88,7 +88,7 @@ type Topic struct {
 	Name string
 	// Missing tells that there is no such topic; nothing below is known then.
 	Missing bool
-	// Err wraps ErrTopic if the topic breaks a rule, and holds the command that mends it.
+	// Err wraps ErrTopic if the topic breaks a rule, and holds the command that fixes it.
 	Err           error
 	CleanupPolicy string
 	// Retention is how long a record is kept; less than 0 is for ever.
@@ -232,7 +232,7 @@ func checkLetters(name string, c settings) error {
 }
 
 func unfit(topic, why, config string) error {
-	return fmt.Errorf("sink: %w: %s: %s. To mend it: kafka-configs.sh --bootstrap-server … --alter --entity-type topics --entity-name %s --add-config %s",
+	return fmt.Errorf("sink: %w: %s: %s. To fix it: kafka-configs.sh --bootstrap-server … --alter --entity-type topics --entity-name %s --add-config %s",
 		ErrTopic, topic, why, topic, config)
 }
 

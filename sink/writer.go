@@ -114,7 +114,7 @@ func (w *Writer) options() []kgo.Opt {
 		}),
 		kgo.ProducerBatchCompression(kgo.ZstdCompression(), kgo.Lz4Compression(), kgo.SnappyCompression(), kgo.NoCompression()),
 		kgo.ProducerLinger(5*time.Millisecond),
-		// Without transactions a producer that the broker has forgotten would go on as a new one and send again what may
+		// Without transactions a producer that the broker has forgotten would continue as a new one and send again what may
 		// stand in the topic already. It ends instead, and the next writer reads the topic (invariant 5).
 		kgo.StopProducerOnDataLossDetected(),
 		// What is to be sent again waits for new metadata, and that for the least age of the old, 5 s by default. Kafka 4 answers so
@@ -171,7 +171,7 @@ func clampBatch(limit int32) int32 { return max(512, min(limit, 64<<20)) }
 // or by the broker's timeout.
 func (w *Writer) Close() { w.cl.Close() }
 
-// Fits tells whether a record is small enough for its topic, with room for the batch around it.
+// Fits reports whether a record is small enough for its topic, with room for the batch around it.
 func (w *Writer) Fits(r *kgo.Record) bool {
 	return recordSize(r) <= int(w.limit(r.Topic))
 }

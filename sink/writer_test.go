@@ -33,7 +33,7 @@ func TestWriter_HalvesWhatItTriesAfterARefusal(t *testing.T) {
 	}
 }
 
-// Each topic has a limit of its own: that the messages may be larger says nothing of the positions.
+// Each topic has its own limit: that the messages may be larger says nothing of the positions.
 func TestWriter_PositionsKeepToTheLimitOfTheirOwnTopic(t *testing.T) {
 	opts, adm := startKafka(t)
 	large, small := "8388608", "20000"

@@ -21,7 +21,7 @@ import (
 
 // Tokens hands out access tokens for Graph. At most one request for a token is under way.
 //
-// A token is renewed when half of its life is over. Until it has ended it goes on being used, so nobody
+// A token is renewed when half of its life is over. Until it expires it is still used, so nobody
 // waits for an early renewal but the one request that makes it, and a login service that is down for
 // less than half a token's life costs nothing. A refusal during that time is not yet the end either: it
 // is logged and counted, and the present token serves until it ends.
@@ -90,7 +90,7 @@ func (t *Tokens) Token(ctx context.Context) (token string, serial int, err error
 	}
 }
 
-// renewed takes over what an exchange with those claims gave, and lets those go on who wait for it.
+// renewed takes over what an exchange with those claims gave, and wakes those who wait for it.
 func (t *Tokens) renewed(ctx context.Context, claims string, got azcore.AccessToken, failed *Error) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -94,7 +94,7 @@ func (c *graphClock) shown() time.Time {
 	return time.Now().Round(0)
 }
 
-// own returns this machine's clock, except that it does not follow a step back: after one it goes on
+// own returns this machine's clock, except that it does not follow a step back: after one it continues
 // from what it showed before, until Graph's clock shows that the step was right. Graph's clock bounds
 // what is read in any case.
 func (c *graphClock) own(now time.Time) time.Time {

@@ -55,7 +55,7 @@ func CloudOfGraph(root string) (Cloud, bool) {
 	return Cloud{}, false
 }
 
-// SignsInAt tells whether a login root serves the cloud. A root that is none of Microsoft's own may
+// SignsInAt reports whether a login root serves the cloud. A root that is none of Microsoft's own may
 // serve any.
 func (c Cloud) SignsInAt(login string) bool {
 	if sameHost(chinaLogin, login) {
@@ -64,7 +64,7 @@ func (c Cloud) SignsInAt(login string) bool {
 	return !knownLogin(login) || sameHost(c.Login, login)
 }
 
-// knownLogin tells whether a login root is one of Microsoft's own.
+// knownLogin reports whether a login root is one of Microsoft's own.
 func knownLogin(login string) bool {
 	for _, c := range Clouds() {
 		if sameHost(c.Login, login) {

@@ -46,7 +46,7 @@ type Found struct {
 	Excluded map[string]bool
 }
 
-// Asks tells whether a discovery asks Graph, and so can fail when Graph does.
+// Asks reports whether a discovery asks Graph, and so can fail when Graph does.
 func (d *Directory) Asks() bool { return d.Everyone || len(d.Groups) > 0 }
 
 // Excludes reports whether a user is excluded. Until a discovery succeeds that is certain only of a user

@@ -71,7 +71,7 @@ func (e *evidence) failure(user string, class error, enough, users int) (everybo
 	return alike >= enough || alike > 0 && alike+len(e.apart) >= users
 }
 
-// exclude stops a user from telling anything about the tenant: it failed for a reason of its own.
+// exclude stops a user from telling anything about the tenant: it failed for its own reason.
 func (e *evidence) exclude(user string) {
 	e.apart[user] = true
 	for _, users := range e.failing {

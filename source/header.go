@@ -31,7 +31,7 @@ func retryAfter(h http.Header, received time.Time) (wait time.Duration, bounded 
 		values := strings.Split(field, ",")
 		for i, value := range values {
 			wait = max(wait, waitOf(value, now))
-			if i > 0 { // an HTTP date has a comma of its own
+			if i > 0 { // an HTTP date has its own comma
 				wait = max(wait, waitOf(values[i-1]+","+value, now))
 			}
 		}

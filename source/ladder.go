@@ -99,7 +99,7 @@ func (l Ladder) Next(p offsets.Position, end int64) (w offsets.Window, ok bool) 
 	return offsets.Window{From: from, To: end, Done: from}, true
 }
 
-// due tells whether a rung whose mark is so many milliseconds old is to be served now, because it would be
+// due reports whether a rung whose mark is so many milliseconds old is to be served now, because it would be
 // older than the rung is long at the next poll. A hundredth of the interval is forgiven: polls are never
 // quite on time, and a rung that is a multiple of the interval should not be served one poll early.
 func (l Ladder) due(rung time.Duration, age int64) bool {
@@ -217,7 +217,7 @@ func (l Ladder) Due(p offsets.Position, settle time.Duration) int64 {
 
 // Rewound sets marks that lie ahead of Graph's clock back to one longest rung before it. Such a mark
 // says that a time was read which Graph had not reached: what happened in it may never have been seen.
-// changed tells whether there was any.
+// changed reports whether there was any.
 func (l Ladder) Rewound(p offsets.Position, graphNow int64) (back offsets.Position, changed bool) {
 	back = p.Clone()
 	for i, m := range back.Marks {

@@ -11,7 +11,7 @@ func (l *Later) Error() string {
 	return "items of " + time.UnixMilli(l.From).UTC().Format(time.RFC3339Nano) + " and later cannot be taken yet"
 }
 
-// Resume lets the users that a Later made wait go on.
+// Resume ends the wait of the users that a Later made wait.
 func (p *Poller) Resume() {
 	p.resumed.Add(1)
 	select {

@@ -15,7 +15,7 @@ import (
 )
 
 // A user whose items cannot be taken yet waits, without failing, without asking Graph meanwhile and without
-// holding up anybody, and goes on where the rest begins: a slice ends before what cannot be taken.
+// holding up anybody, and resumes where the rest begins: a slice ends before what cannot be taken.
 func TestPoller_AUserWaitsUntilItsItemsCanBeTaken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		now := time.Now()

@@ -95,7 +95,7 @@ func (s *simulated) run(t *testing.T, rate float64, interval, length time.Durati
 
 // awkward is a tenant with every fault and every quirk of a page, but for slow bodies, which go by the real clock, and links
 // abroad, which suspend a user (tested on their own), and readings that end early, which nobody can tell from whole ones, so that
-// what only such readings hold is lost (a test of its own).
+// what only such readings hold is lost (it has its own test).
 func awkward(users int) graphsim.Config {
 	cfg := busy(users)
 	cfg.Edits, cfg.Reactions, cfg.Deletions = 0.5, 0.5, 0.1

@@ -34,7 +34,7 @@ type user struct {
 	length      time.Duration // of the next slice
 	longestNext time.Duration // bound of the next slice's length, because of failures
 	top         int           // page size asked for
-	reading     *slice        // a slice that broke off and can go on
+	reading     *slice        // a slice that broke off and can be resumed
 	twice       *readings     // of the present slice, if no later window reads it again
 	began       time.Time     // the present window, by our clock; zero if another process began it
 	failures    int           // in a row: no page has come that had not come before
@@ -143,7 +143,7 @@ func (p *Poller) current(ctx context.Context, u *user) (*slice, error) {
 }
 
 // readSlice reads the user's next slice to its end, once, and advances its position if that was enough. It
-// leaves the slice in u.reading if it is to go on, from its beginning or where it broke off.
+// leaves the slice in u.reading if the next poll is to resume it, from its beginning or where it broke off.
 func (p *Poller) readSlice(ctx, life context.Context, u *user) error {
 	u.answers = false
 	s, err := p.current(ctx, u)
@@ -233,7 +233,7 @@ func (p *Poller) newSlice(u *user, window offsets.Window, now time.Time) (s *sli
 }
 
 // proceeded tells that a page of the present slice has come. What failed before the first page that had not come yet is no failure
-// in a row with what may fail after it. A user who was suspended for a reason of its own, which may lie on a page further on, is no better
+// in a row with what may fail after it. A user who was suspended for its own reason, which may lie on a page further on, is no better
 // off before the slice ends.
 func (p *Poller) proceeded(u *user, pages int) {
 	if pages <= u.furthest {

@@ -26,7 +26,7 @@ type Status struct {
 	Items uint64
 	// Gaps are stretches of time that cannot be read whole, the newest last.
 	Gaps []Gap
-	// Stopped is why nobody is polled; nil while polling goes on.
+	// Stopped is why nobody is polled; nil while users are polled.
 	Stopped error
 	// StoppedSince is since when.
 	StoppedSince time.Time

@@ -70,7 +70,7 @@ func (p *Poller) blame(e *Error) {
 	}
 }
 
-// waitOut makes a user wait for the end of the tenant's trouble, which is none of its own.
+// waitOut makes a user wait for the end of the tenant's trouble, which is not its own.
 func (p *Poller) waitOut(u *user) {
 	if !u.told {
 		u.suspended, u.row, u.pause = nil, row{}, nil

@@ -215,7 +215,7 @@ func (r *identityReader) item(item []byte) (wrong string) {
 	}
 }
 
-// complete tells whether nothing that matters can follow. As Graph orders the members, that is before
+// complete reports whether nothing that matters can follow. As Graph orders the members, that is before
 // the body, which is most of an item.
 func (r *identityReader) complete() bool {
 	return r.chatID.seen && r.id.seen && r.etag.seen && r.modified.seen && r.created.seen

@@ -375,7 +375,7 @@ func fetch(t *testing.T, ctx context.Context, address string) string {
 	return string(body)
 }
 
-// reachedTheTopic tells whether a record holds a canary.
+// reachedTheTopic reports whether a record holds a canary.
 func (g *cage) reachedTheTopic(t *testing.T, ctx context.Context) bool {
 	t.Helper()
 	cl, err := kgo.NewClient(append(daemon.KafkaOptions(must(config.Parse(g.settings)), version(), slog.New(slog.DiscardHandler)), kgo.ConsumeTopics(must(config.Parse(g.settings)).Topic))...)

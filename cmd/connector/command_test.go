@@ -15,7 +15,7 @@ type outcome struct {
 	code           int
 }
 
-// command runs a command line in a process of its own, with nothing but these variables set.
+// command runs a command line in its own process, with nothing but these variables set.
 func command(t *testing.T, env []string, stdin string, args ...string) outcome {
 	t.Helper()
 	exe, err := os.Executable()

@@ -22,7 +22,7 @@ tenant its token and roles, the discovery of users, one request for messages, an
 sign-in, what the account may do, transactions and the topics; the schema registry and the schema.
 
 It may run beside the connector: it writes no record, topic, schema or position, joins no group and fences nobody. What
-it leaves behind is a transactional id of its own, which the brokers forget by themselves. Of Graph it asks one message
+it leaves behind is a transactional id for this check alone, which the brokers forget by themselves. Of Graph it asks one message
 of one user (of up to three, if one is refused) and, with SOURCE_USERS=all or SOURCE_GROUPS, one listing of the users.
 
 Each check is ok, warn (it works, and you should know this), fail, or skipped. Exit code 1 if any fails; 2 if that is the

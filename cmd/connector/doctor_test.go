@@ -216,7 +216,7 @@ func TestDoctor_FindsNothingWhereNothingIsWrong(t *testing.T) {
 	}
 }
 
-// Each check finds what it is for, and says what mends it.
+// Each check finds what it is for, and says how to fix it.
 func TestDoctor_FindsWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	sound := func(*ward) {}
@@ -402,7 +402,7 @@ func (w *ward) write(t *testing.T, records int) {
 	}
 }
 
-// A writer whose transaction is open goes on as if nothing were (invariant 4): the doctor is run against systems that work.
+// A writer whose transaction is open notices nothing (invariant 4): the doctor is run against systems that work.
 func TestDoctor_FencesNobody(t *testing.T) {
 	t.Parallel()
 	w := newWard()

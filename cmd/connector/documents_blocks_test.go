@@ -87,7 +87,7 @@ func commands(text string) (found []string) {
 	return found
 }
 
-// scripted tells whether a line of the script has the command's words, in their order; how many of something there are may
+// scripted reports whether a line of the script has the command's words, in their order; how many of something there are may
 // differ. It has go test ./..., and so every test that needs no tag.
 func scripted(script, command string) bool {
 	words := strings.Fields(command)
@@ -109,7 +109,7 @@ func scripted(script, command string) bool {
 	return false
 }
 
-// takes tells whether the tests of a folder take the blocks of a page: by its name, or as package test/reading does.
+// takes reports whether the tests of a folder take the blocks of a page: by its name, or as package test/reading does.
 func takes(t *testing.T, folder, page string) bool {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join("../..", folder, "*_test.go"))

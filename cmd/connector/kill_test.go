@@ -17,7 +17,7 @@ import (
 )
 
 // TestMain lets the test binary be the connector: run again with this variable set, it is the real command line in
-// a process of its own, which a test can kill.
+// its own process, which a test can kill.
 func TestMain(m *testing.M) {
 	if os.Getenv("CONNECTOR_TEST_EXEC") == "1" {
 		main()
@@ -95,7 +95,7 @@ func killAndJudge(t *testing.T, delivery string, kills int) {
 	}
 }
 
-// connectorProcess is a connector in a process of its own.
+// connectorProcess is a connector in its own process.
 type connectorProcess struct {
 	*process.Process
 	next int // the first line that waitFor has not looked at

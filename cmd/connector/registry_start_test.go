@@ -88,7 +88,7 @@ func TestRun_AnIncompatibleSchemaStopsTheStartWithTheRegistrysExplanation(t *tes
 	}
 }
 
-// What waiting does not mend ends the start, with the name of what is denied.
+// What does not pass by itself ends the start, with the name of what is denied.
 func TestRun_AMissingPermissionStopsTheStart(t *testing.T) {
 	kafka, err := embedded.StartKafka(embedded.KafkaOptions{})
 	if err != nil {

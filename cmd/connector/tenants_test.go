@@ -175,7 +175,7 @@ func tenantCounts(t *testing.T, registry prometheus.Gatherer) map[string]float64
 }
 
 // A tenant that cannot sign in is told by its alias and keeps nobody from polling the other; when its secret's file
-// is put right, it goes on without a restart.
+// is corrected, it resumes without a restart.
 func TestRun_ATenantWithAWrongSecretStopsAloneUntilItsFileIsPutRight(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)

@@ -63,7 +63,7 @@ const statusTimeout = 10 * time.Second
 func handler(cfg Config) http.Handler {
 	mux := http.NewServeMux()
 	// The process is alive if it answers; never false because Graph or Kafka is down, or it would
-	// be restarted for what a restart cannot mend.
+	// be restarted for what a restart cannot fix.
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
 		reasons := cfg.Ready()

@@ -73,7 +73,7 @@ type Tenant struct {
 	State  string    `json:"state"`
 	Since  time.Time `json:"since"`
 	Reason string    `json:"reason,omitempty"` // why it does not poll
-	// Until is when a throttled tenant goes on.
+	// Until is when a throttled tenant may ask again.
 	Until *time.Time `json:"until"`
 
 	Users     Users       `json:"users"`

@@ -114,7 +114,7 @@ func (s *versions) store(id transform.Identity, how flags, keep bool) {
 	s.replace(v.message, id.Version)
 }
 
-// shows tells whether Graph showed anything of a chat.
+// shows reports whether Graph showed anything of a chat.
 func (s *versions) shows(chatID string) bool {
 	chat, ok := s.chats[chatID]
 	return ok && s.byGraph[chat]

@@ -46,7 +46,7 @@ func TestSASL_OAuthIsRefusedByName(t *testing.T) {
 		"no client":     {func(s *Settings) { s.KafkaSASLOAuthClientID = "" }, "KAFKA_SASL_OAUTH_CLIENT_ID", "is not set"},
 		"no secret":     {func(s *Settings) { s.KafkaSASLOAuthClientSecret = "" }, "KAFKA_SASL_OAUTH_CLIENT_SECRET", "is not set"},
 		"no extension":  {func(s *Settings) { s.KafkaSASLOAuthExtensions = "a=b,logical_cluster=lkc" }, "KAFKA_SASL_OAUTH_EXTENSIONS", `has "logical_cluster=lkc"`},
-		"a token of its own": {func(s *Settings) { s.KafkaSASLOAuthExtensions = "auth=Bearer" },
+		"its own token": {func(s *Settings) { s.KafkaSASLOAuthExtensions = "auth=Bearer" },
 			"KAFKA_SASL_OAUTH_EXTENSIONS", "must not name auth"},
 		"no CA": {func(s *Settings) { s.KafkaSASLOAuthCAFile = "no-such-file.pem" }, "KAFKA_SASL_OAUTH_CA_FILE", "cannot be read"},
 		"a user of PLAIN": {func(s *Settings) { s.KafkaSASLUsername = "u" },

@@ -23,7 +23,7 @@ func (s Secret) Reveal() string {
 	return s.value
 }
 
-// IsSet tells whether there is any text.
+// IsSet reports whether there is any text.
 func (s Secret) IsSet() bool { return s.value != "" || s.file != nil }
 
 // String implements fmt.Stringer.

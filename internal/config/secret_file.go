@@ -20,7 +20,7 @@ func readSecret(path string) (string, error) {
 	return text, nil
 }
 
-// isSet tells whether a secret is there, in a variable or in a file.
+// isSet reports whether a secret is there, in a variable or in a file.
 func (p *parser) isSet(name, value string) bool {
 	return value != "" || p.settings.SecretFiles[name] != ""
 }

@@ -35,7 +35,7 @@ type Settings struct {
 	AzureFederatedTokenFile        string `envconfig:"AZURE_FEDERATED_TOKEN_FILE" tenant:"own" example:"/var/run/secrets/azure/tokens/azure-identity-token" type:"file" doc:"File with the federated token of workload identity, which the webhook of AKS mounts and names. Read again for each token."`
 	AzureAuthorityHost             string `envconfig:"AZURE_AUTHORITY_HOST" tenant:"own" example:"https://login.microsoftonline.us" type:"URL" range:"an https root" doc:"Root of the login service. By default that of GRAPH_CLOUD."`
 	GraphAuth                      string `envconfig:"GRAPH_AUTH" tenant:"override" default:"auto" example:"workload-identity" type:"choice" range:"auto, secret, certificate, workload-identity, managed-identity" doc:"How to sign in. auto uses the secret, the certificate or the workload identity, whichever is set."`
-	GraphTenants                   string `envconfig:"GRAPH_TENANTS" example:"contoso,fabrikam" type:"list" range:"aliases: a letter and up to 29 letters or digits" doc:"Aliases of several tenants, comma-separated. Each tenant has variables of its own with the alias in capitals in front, such as CONTOSO_AZURE_TENANT_ID. By default there is one tenant, that of AZURE_TENANT_ID."`
+	GraphTenants                   string `envconfig:"GRAPH_TENANTS" example:"contoso,fabrikam" type:"list" range:"aliases: a letter and up to 29 letters or digits" doc:"Aliases of several tenants, comma-separated. Each tenant has its own variables with the alias in capitals in front, such as CONTOSO_AZURE_TENANT_ID. By default there is one tenant, that of AZURE_TENANT_ID."`
 	GraphCloud                     string `envconfig:"GRAPH_CLOUD" tenant:"override" default:"global" example:"usgov" type:"choice" range:"global, usgov, dod" doc:"Microsoft cloud, which sets the Graph root, the login root and the scope: global (with GCC), usgov (L4, GCC High) or dod (L5). china is refused because getAllMessages does not exist there."`
 	GraphEndpoint                  string `envconfig:"GRAPH_ENDPOINT" tenant:"override" example:"https://graph-proxy.example.com" type:"URL" range:"an https root; http on loopback only" doc:"Root of Microsoft Graph, without a version, if it is not that of GRAPH_CLOUD. The token is sent nowhere else."`
 	GraphCAFile                    string `envconfig:"GRAPH_CA_FILE" tenant:"override" example:"/etc/ssl/proxy-ca.pem" type:"file" range:"PEM certificates" doc:"File with additional root certificates for Graph and the login service, for proxies that inspect TLS."`
@@ -137,7 +137,7 @@ type Setting struct {
 	Main bool
 	// Secret is never printed, and can stand in a file that <Name>_FILE names.
 	Secret bool
-	// Tenant is whether each of several tenants can have a value of its own, and what it is without.
+	// Tenant is whether each of several tenants can have its own value, and what it is without.
 	Tenant TenantScope
 }
 

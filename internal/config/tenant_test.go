@@ -112,15 +112,15 @@ func TestTenants_AreRefusedByName(t *testing.T) {
 		own            func(*Settings) // of Fabrikam
 		variable, says string
 	}{
-		"no alias":              {change: func(s *Settings) { s.GraphTenants = "contoso,Fabrikam,a-b" }, variable: "GRAPH_TENANTS", says: `"a-b"`},
-		"an alias twice":        {change: func(s *Settings) { s.GraphTenants = "contoso,Fabrikam,CONTOSO" }, variable: "GRAPH_TENANTS", says: "twice"},
-		"a tenant twice":        {own: func(s *Settings) { s.AzureTenantID = contosoID }, variable: "GRAPH_TENANTS", says: "as contoso and as Fabrikam"},
-		"its own mistake":       {own: func(s *Settings) { s.SourcePageSize = "many" }, variable: "FABRIKAM_SOURCE_PAGE_SIZE", says: `"many"`},
-		"everybody's mistake":   {change: func(s *Settings) { s.SourcePageSize = "many" }, variable: "SOURCE_PAGE_SIZE", says: `"many"`},
-		"no users":              {own: func(s *Settings) { s.SourceUsers = "" }, variable: "FABRIKAM_SOURCE_USERS", says: "is not set"},
-		"everybody's users":     {change: func(s *Settings) { s.SourceUsers = "u" }, variable: "SOURCE_USERS", says: "set CONTOSO_SOURCE_USERS"},
-		"a topic of its own":    {own: func(s *Settings) { s.KafkaTopic = "fabrikam" }, variable: "FABRIKAM_KAFKA_TOPIC", says: "all tenants share KAFKA_TOPIC"},
-		"a password of its own": {own: func(s *Settings) { s.SecretFiles = map[string]string{"KAFKA_SASL_PASSWORD": "f"} }, variable: "FABRIKAM_KAFKA_SASL_PASSWORD", says: "all tenants share"},
+		"no alias":            {change: func(s *Settings) { s.GraphTenants = "contoso,Fabrikam,a-b" }, variable: "GRAPH_TENANTS", says: `"a-b"`},
+		"an alias twice":      {change: func(s *Settings) { s.GraphTenants = "contoso,Fabrikam,CONTOSO" }, variable: "GRAPH_TENANTS", says: "twice"},
+		"a tenant twice":      {own: func(s *Settings) { s.AzureTenantID = contosoID }, variable: "GRAPH_TENANTS", says: "as contoso and as Fabrikam"},
+		"its own mistake":     {own: func(s *Settings) { s.SourcePageSize = "many" }, variable: "FABRIKAM_SOURCE_PAGE_SIZE", says: `"many"`},
+		"everybody's mistake": {change: func(s *Settings) { s.SourcePageSize = "many" }, variable: "SOURCE_PAGE_SIZE", says: `"many"`},
+		"no users":            {own: func(s *Settings) { s.SourceUsers = "" }, variable: "FABRIKAM_SOURCE_USERS", says: "is not set"},
+		"everybody's users":   {change: func(s *Settings) { s.SourceUsers = "u" }, variable: "SOURCE_USERS", says: "set CONTOSO_SOURCE_USERS"},
+		"its own topic":       {own: func(s *Settings) { s.KafkaTopic = "fabrikam" }, variable: "FABRIKAM_KAFKA_TOPIC", says: "all tenants share KAFKA_TOPIC"},
+		"its own password":    {own: func(s *Settings) { s.SecretFiles = map[string]string{"KAFKA_SASL_PASSWORD": "f"} }, variable: "FABRIKAM_KAFKA_SASL_PASSWORD", says: "all tenants share"},
 		"too much in all": {change: func(s *Settings) { s.SourceRate = "790" },
 			own: func(s *Settings) { s.AzureClientID = "C1" }, variable: "SOURCE_RATE", says: "840 requests per second"},
 	} {

@@ -19,7 +19,7 @@ type TLS struct {
 	certificate *file[*tls.Certificate] // nil for none
 }
 
-// HasCertificate tells whether a client certificate is shown to whoever asks for one.
+// HasCertificate reports whether a client certificate is shown to whoever asks for one.
 func (t *TLS) HasCertificate() bool { return t.certificate != nil }
 
 // Client is the configuration for a connection that is made now.

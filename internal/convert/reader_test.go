@@ -172,7 +172,7 @@ func FuzzItemReader(f *testing.F) {
 	})
 }
 
-// wellFormed tells whether the standard library can read the input as values one behind the other.
+// wellFormed reports whether the standard library can read the input as values one behind the other.
 func wellFormed(input []byte) bool {
 	decoder := json.NewDecoder(bytes.NewReader(input))
 	for {

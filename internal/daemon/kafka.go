@@ -79,7 +79,7 @@ func (s *bearerSession) Challenge(said []byte) (done bool, answer []byte, err er
 	return s.Session.Challenge(said)
 }
 
-// SignInRefused tells whether an error says that Kafka, or the endpoint that gives tokens for it, does not accept the
+// SignInRefused reports whether an error says that Kafka, or the endpoint that gives tokens for it, does not accept the
 // connector's sign-in.
 func SignInRefused(err error) bool {
 	return sink.SignInRefused(err) || errors.Is(err, tokens.ErrRefused)

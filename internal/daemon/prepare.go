@@ -60,7 +60,7 @@ func (d *Daemon) encoder(ctx context.Context) (encoder schema.Encoder, err error
 		}
 		d.log.Info("schema is registered", "subject", subject, "id", registered.ID)
 		if registered.NoLevel != nil {
-			d.log.Warn("subject has no compatibility level of its own", "subject", subject, "error", registered.NoLevel)
+			d.log.Warn("subject has no compatibility level", "subject", subject, "error", registered.NoLevel)
 		}
 		// The registry is not needed from here on, and may be down.
 		encoder, err = schema.NewConfluentEncoder(registered.ID)

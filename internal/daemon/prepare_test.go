@@ -20,7 +20,7 @@ func TestDaemon_ARegistryThatDeniesTheLevelIsAcceptedWithAWarning(t *testing.T) 
 	})
 	s.run(t)
 	until(t, "it is ready", func() bool { return len(s.daemon.NotReady()) == 0 })
-	if n := strings.Count(s.log.String(), "subject has no compatibility level of its own"); n != 1 {
+	if n := strings.Count(s.log.String(), "subject has no compatibility level"); n != 1 {
 		t.Errorf("%d warnings, want one:\n%s", n, s.log.String())
 	}
 	for _, want := range []string{"no write compatibility", "have FULL_TRANSITIVE set", "BACKWARD"} {

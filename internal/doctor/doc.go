@@ -1,5 +1,5 @@
 // Package doctor looks at everything the connector needs before it can run, or while it does not, and says of each thing
-// what was seen and what mends it.
+// what was seen and how to fix it.
 //
 // The way through it: [Examine] makes the list of checks from a [Config] and runs them one by one, in order. A check that
 // rests on another one that failed is skipped, so that one cause gives one failure.

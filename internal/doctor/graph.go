@@ -113,7 +113,7 @@ func (g *graph) messages(ctx context.Context) Finding {
 		if err == nil {
 			if len(refused) > 0 {
 				return warn(fmt.Sprintf("getAllMessages answers for user %s, but not for: %s", user, strings.Join(refused, "; ")),
-					remedyOf(last, "exclude these users with SOURCE_EXCLUDE_USERS, or leave it: they are suspended and the others go on"))
+					remedyOf(last, "exclude these users with SOURCE_EXCLUDE_USERS, or leave it: they are suspended and the others are still polled"))
 			}
 			return ok("getAllMessages answers for user %s", user)
 		}

@@ -178,7 +178,7 @@ func (k *kafka) version(ctx context.Context) Finding {
 	return ok("%s", seen)
 }
 
-// transactions begins none, but gets what it takes to: with a transactional id of its own, so that nobody is fenced.
+// transactions begins none, but gets what it takes to: with its own transactional id, so that nobody is fenced.
 func (k *kafka) transactions(ctx context.Context) Finding {
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()

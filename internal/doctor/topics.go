@@ -102,7 +102,7 @@ func (k *kafka) topic(ctx context.Context, name string, own func(sink.Topic) (se
 	seen := fmt.Sprintf("%s: partitions %d, replication %d, min.insync.replicas %d, cleanup.policy %s, retention %s, max.message.bytes %d", name,
 		len(partitions), replicas, t.MinInSync, t.CleanupPolicy, forever(t.Retention), t.MaxMessageBytes)
 	if t.Err != nil {
-		why, remedy, _ := strings.Cut(t.Err.Error(), ". To mend it: ")
+		why, remedy, _ := strings.Cut(t.Err.Error(), ". To fix it: ")
 		return fail(seen+". "+why, remedy)
 	}
 	if replicas > 0 && int(t.MinInSync) > replicas {
@@ -242,7 +242,7 @@ func (k *kafka) strays(ctx context.Context, name string) (strays, looked int, er
 	return strays, looked, nil
 }
 
-// hasID tells whether a record carries the header by which this connector's records are known.
+// hasID reports whether a record carries the header by which this connector's records are known.
 func hasID(r *kgo.Record) bool {
 	for _, h := range r.Headers {
 		if h.Key == transform.HeaderID {

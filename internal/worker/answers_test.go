@@ -29,7 +29,7 @@ func (a *answers) lose(key kmsg.Key, count int, never bool) (lost <-chan struct{
 	return a.lost
 }
 
-// take tells whether the answer to a request is to be lost.
+// take reports whether the answer to a request is to be lost.
 func (a *answers) take(request []byte) (lost chan struct{}, never bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -181,7 +181,7 @@ func TestTenant_AnOrderlyEndDoesNotWaitForAKafkaThatTakesNothing(t *testing.T) {
 }
 
 // Another process' transaction that the coordinator cannot end: the start is bounded, says why in state and
-// log, and goes on when the coordinator does.
+// log, and continues when the coordinator does.
 func TestTenant_AStartThatIsHeldUpSaysWhy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cfg, cluster := virtualConfiguration(t, "u")

@@ -59,7 +59,7 @@ func TestSession_KeepsNothingOfAPageThatWasDelivered(t *testing.T) {
 	if letters != 2 {
 		t.Errorf("%d dead letters are whole, want 2", letters)
 	}
-	// The index has kept names of its own.
+	// The index has kept its own names.
 	s.take(t, "u", now.Add(-time.Minute), now.Add(time.Minute), given...)
 	if cfg.count(outcomeSeen) != 3 {
 		t.Errorf("%d of 3 were known again", cfg.count(outcomeSeen))

@@ -20,7 +20,7 @@ const (
 	pieceRecords = 64
 	// recordHeaders is how many headers a record has.
 	recordHeaders = 7
-	// largeRecord is of how many bytes a record has memory of its own.
+	// largeRecord is of how many bytes a record has its own memory.
 	largeRecord = pieceBytes / 8
 )
 

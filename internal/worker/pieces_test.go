@@ -34,7 +34,7 @@ func TestSession_RecordsShareNothingButUnusedMemory(t *testing.T) {
 		case n%50 == 0:
 			length = random.IntN(300_000)
 		case n%7 == 0:
-			length = largeRecord + random.IntN(2*1500) - 1500 // about where it has memory of its own
+			length = largeRecord + random.IntN(2*1500) - 1500 // about where it has its own memory
 		}
 		raw := bytes.Replace(message(fmt.Sprint(n), time.UnixMilli(1621973534864+int64(n))), []byte(`"body":{`),
 			[]byte(`"subject":"`+strings.Repeat(string(rune('a'+n%26)), length)+`","body":{`), 1)

@@ -184,7 +184,7 @@ func (s *session) exceed() {
 		"entries", s.vain, "index_max_entries", s.cfg.IndexMaxEntries)
 }
 
-// readBack reads the topic once for all who wait for the index to reach further back. Others go on
+// readBack reads the topic once for all who wait for the index to reach further back. Others are polled
 // meanwhile.
 func (s *session) readBack(ctx context.Context) error {
 	s.mu.Lock()

@@ -15,7 +15,7 @@ import (
 	"github.com/teams-kafka/connector/sink"
 )
 
-// polls tells whether the tenant's stream runs in this member.
+// polls reports whether the tenant's stream runs in this member.
 func (m *member) polls() bool { return m.tenant.State().Phase == Polling }
 
 // polling counts the members that run the tenant.

@@ -19,7 +19,7 @@ import (
 func TestStream_SurvivesBrokerTrouble(t *testing.T) {
 	for name, c := range map[string]struct {
 		trouble func(*testing.T, context.Context, *stage)
-		// restarts tells whether the session ends by it: what kgo retries by itself it must not.
+		// restarts reports whether the session ends by it: what kgo retries by itself it must not.
 		restarts bool
 		// mayRestart is for what can end either way: the answer that is lost may be that to an earlier request.
 		mayRestart bool

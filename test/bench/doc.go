@@ -1,10 +1,10 @@
-// Command bench measures what the connector costs: the real binary as a process of its own, beside a Graph simulator and
+// Command bench measures what the connector costs: the real binary as its own process, beside a Graph simulator and
 // an embedded Kafka in theirs.
 //
 //	go run ./test/bench --messages 100000
 //
 // What counts is the CPU time of the connector's process, from the operating system's accounting, so that what the others take
-// does not blur it. It stands beside two floors measured in the same run, each in a process of its own: reading the same
+// does not blur it. It stands beside two floors measured in the same run, each in its own process: reading the same
 // pages over the same HTTPS and throwing them away, and producing the same bytes in the same transactions. The scenarios:
 //
 //   - new: everything is read and written, each message once;

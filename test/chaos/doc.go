@@ -1,5 +1,5 @@
 // Command chaos lets three connectors, a Graph simulator with every fault on and an embedded Kafka live through a seeded
-// sequence of trouble, each of them a process of its own, while people write, edit, react and delete, and lets the
+// sequence of trouble, each in its own process, while people write, edit, react and delete, and lets the
 // independent reader judge what stands in the topic in the end.
 //
 //	go run ./test/chaos --versions 100000 --kills 20 --seed 1

@@ -128,7 +128,7 @@ func (f *fleet) freeze(p *place, on bool) {
 	}
 }
 
-// dead tells whether a Kafka client id is of a process that lives no more.
+// dead reports whether a Kafka client id is of a process that lives no more.
 func (f *fleet) dead(client string) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()

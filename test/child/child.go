@@ -1,4 +1,4 @@
-// Package child runs the processes of a program that is several: each a command of its own, or the program itself in
+// Package child runs the processes of a program that is several: each its own command, or the program itself in
 // another role. It has no testing.T; tests have package process for that.
 //
 // It promises that a process started as a role ends when its parent is gone.
@@ -97,7 +97,7 @@ func (c *Child) Ended() <-chan struct{} { return c.ended }
 // State is what is known of a process that has ended.
 func (c *Child) State() *os.ProcessState { return c.cmd.ProcessState }
 
-// Dying tells whether its end is wanted.
+// Dying reports whether its end is wanted.
 func (c *Child) Dying() bool { return c.dying.Load() }
 
 // Doom says that its end is wanted.

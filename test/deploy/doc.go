@@ -7,7 +7,7 @@
 //     GOPROXY for a build that cannot reach the registries; a Chromium, to look at the admin page; and a cluster, to install the
 //     chart on.
 //   - no Go test, but the script chart: helm, helm-unittest, kubeconform, helm-docs and promtool on the chart and the alerts.
-//     The folder tools pins them as a module of its own, and kubernetes and the operator's objects, of which the folder
+//     The folder tools pins them as its own module, and kubernetes and the operator's objects, of which the folder
 //     objectschema makes JSON schemas.
 //
 // The cluster is any Kubernetes that may be played with and whose pods reach this machine, such as one node of kind. The test makes

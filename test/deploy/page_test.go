@@ -71,7 +71,7 @@ func TestPage_IsReadableEverywhereAndLoadsNothingFromElsewhere(t *testing.T) {
 	t.Logf("%d requests, none elsewhere; pictures in %s", requests, t.ArtifactDir())
 }
 
-// startShown starts a connector in a process of its own, with everything it needs, and returns the root of its admin
+// startShown starts a connector in its own process, with everything it needs, and returns the root of its admin
 // address and the tenant.
 func startShown(t *testing.T, ctx context.Context, stranger string) (address, tenant string) {
 	t.Helper()

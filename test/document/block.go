@@ -65,7 +65,7 @@ func blocks(text string) (found []Block) {
 		case strings.HasPrefix(line, "```"):
 			open = &Block{Heading: heading, Line: number + 1, Fenced: true, Mark: mark}
 		case strings.TrimSpace(line) == "":
-			blank.WriteString("\n") // a part of the block if it goes on behind
+			blank.WriteString("\n") // a part of the block if it continues behind
 		case indented != line:
 			if open == nil {
 				open = &Block{Heading: heading, Line: number, Mark: mark}

@@ -41,7 +41,7 @@ var (
 	pathList = regexp.MustCompile(`"([^"]+)"`)
 )
 
-// rules reads depguard's rules from .golangci.yml, which has each on lines of its own.
+// rules reads depguard's rules from .golangci.yml, which has each on separate lines.
 func rules(t *testing.T) (found []rule) {
 	t.Helper()
 	text, err := os.ReadFile(root + "/.golangci.yml")

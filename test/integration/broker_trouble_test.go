@@ -45,7 +45,7 @@ func (s *stage) roles() []role {
 	}
 }
 
-// brokersAreKilled kills brokers with SIGKILL, each while it has another role and a transaction is open. The other two go on. While there
+// brokersAreKilled kills brokers with SIGKILL, each while it has another role and a transaction is open. The other two keep working. While there
 // are only two, the connector is killed as well and a spare takes over (invariants 1 to 5).
 func brokersAreKilled(t *testing.T, cluster *kafka.Cluster) {
 	ctx := within(t, 5*time.Minute)
@@ -83,7 +83,7 @@ func brokersAreKilled(t *testing.T, cluster *kafka.Cluster) {
 	mustBeRight(t, verdict, 600)
 }
 
-// polledLast tells whether the first process began to poll after the second.
+// polledLast reports whether the first process began to poll after the second.
 func polledLast(p, other *process.Process) bool {
 	began := func(p *process.Process) (line string) {
 		for _, l := range p.Lines() {
@@ -96,7 +96,7 @@ func polledLast(p, other *process.Process) bool {
 	return began(p) > began(other)
 }
 
-// brokerFreezes freezes a broker, whose connections stay open, until the others have taken over. When it goes on it finds out that it
+// brokerFreezes freezes a broker, whose connections stay open, until the others have taken over. When it continues it finds out that it
 // leads nothing any more, and what was sent to it must not count. The client waits up to 20 s for an answer; the transaction, as
 // long as it is by default, outlives that.
 func brokerFreezes(t *testing.T, cluster *kafka.Cluster) {
@@ -141,7 +141,7 @@ func brokersAreRestarted(t *testing.T, cluster *kafka.Cluster) {
 }
 
 // twoOfThreeAreDown: what one broker has does not count, so nothing is written, for longer than a transaction may
-// take. The connector says that it is not ready, lives on, and goes on when the brokers come back.
+// take. The connector says that it is not ready, stays alive, and resumes when the brokers come back.
 func twoOfThreeAreDown(t *testing.T, cluster *kafka.Cluster) {
 	ctx := within(t, 3*time.Minute)
 	s := newStage(t, cluster, "twodown", nil)

@@ -134,7 +134,7 @@ func connectReadsAndAltersPositions(t *testing.T, ctx context.Context, l *librar
 		t.Errorf("the connector sees %v, Connect has left %v", seen, after)
 	}
 
-	// The first start takes Connect's record for the truth and goes on under its own key, the second clears Connect's.
+	// The first start takes Connect's record for the truth and continues under its own key, the second clears Connect's.
 	for range 2 {
 		p := l.start(t)
 		l.commits(t, ctx, int64(len(users)))

@@ -5,7 +5,7 @@
 //
 // They need Java 17 or newer, Maven and Python 3, and kcat for its part; TEST_KAFKA_VERSION and TEST_REGISTRY_VERSION choose
 // the versions of Kafka and of Apicurio Registry. TestReaders runs the snippets of docs/reading.md. The
-// connector is the real binary in a process of its own, and what it wrote is judged by package judge.
+// connector is the real binary in its own process, and what it wrote is judged by package judge.
 //
 // It knows the connector by its environment variables, its log and its topics alone.
 package integration

@@ -109,7 +109,7 @@ func memberDiedBetweenJoinAndSync(t *testing.T, cluster *kafka.Cluster) {
 }
 
 // A process that is frozen for longer than its transaction may take: the broker aborts it, and the process begins anew
-// from the topic once it goes on.
+// from the topic once it continues.
 func transactionExpired(t *testing.T, cluster *kafka.Cluster) {
 	ctx := within(t, 3*time.Minute)
 	s := newStage(t, cluster, "expired", nil)
@@ -125,7 +125,7 @@ func transactionExpired(t *testing.T, cluster *kafka.Cluster) {
 		return described[s.transactionalID()].State
 	}
 	for range 2 {
-		// Frozen at a moment at which a transaction is open. If the commit was on its way, the process goes on
+		// Frozen at a moment at which a transaction is open. If the commit was on its way, the process continues
 		// and is frozen again.
 		eventually(t, ctx, "an open transaction that the broker aborts", func() error {
 			p.Signal(syscall.SIGSTOP)
@@ -146,7 +146,7 @@ func transactionExpired(t *testing.T, cluster *kafka.Cluster) {
 	mustBeRight(t, s.settle(t, ctx, p), 600)
 }
 
-// A process that is frozen until another one has taken its tenant over writes nothing more when it goes on (invariant 4).
+// A process that is frozen until another one has taken its tenant over writes nothing more when it continues (invariant 4).
 func zombieIsFenced(t *testing.T, cluster *kafka.Cluster) {
 	ctx := within(t, 3*time.Minute)
 	s := newStage(t, cluster, "zombie", nil)

@@ -16,7 +16,7 @@ import (
 )
 
 // passwordRotates changes a password at the brokers and, a while later, in its file, as an operator and the kubelet do: in
-// between the connector is refused, and then it goes on.
+// between the connector is refused, and then it continues.
 func passwordRotates(t *testing.T, secured *secured) {
 	ctx := within(t, 2*time.Minute)
 	s := newStage(t, secured.Cluster, "password", nil)

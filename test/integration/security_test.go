@@ -88,7 +88,7 @@ func startSecured(t *testing.T) *secured {
 	return s
 }
 
-// encryption are the properties of a listener that speaks TLS, with stores of its own.
+// encryption are the properties of a listener that speaks TLS, with its own stores.
 func (s *secured) encryption(t *testing.T, listener string, more ...string) map[string]string {
 	t.Helper()
 	s.identity(t, s.issuer, listener, "broker", time.Now().Add(time.Hour))

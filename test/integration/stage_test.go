@@ -32,7 +32,7 @@ const (
 )
 
 // stage is a tenant in which a good deal happens, and the connector's settings to stream it into a cluster
-// under names of its own.
+// under its own names.
 type stage struct {
 	cluster  *kafka.Cluster
 	sim      *graphsim.Server
@@ -92,7 +92,7 @@ func faults(cfg *graphsim.Config) {
 	cfg.Quirks.StaleToken, cfg.Quirks.TimeSkew = 0.01, 0.02
 }
 
-// start starts a connector in a process of its own.
+// start starts a connector in its own process.
 func (s *stage) start(t *testing.T) *process.Process {
 	t.Helper()
 	cmd := exec.Command(binary, "run")

@@ -123,7 +123,7 @@ func timestampsTooOld(t *testing.T, cluster *kafka.Cluster) {
 	mustBeRight(t, s.settle(t, ctx, p), 600)
 }
 
-// An output topic that is deleted under way takes its messages with it. The connector makes it anew and goes on: what is
+// An output topic that is deleted under way takes its messages with it. The connector creates it again and continues: what is
 // written from then on stands there once.
 func outputTopicRecreated(t *testing.T, cluster *kafka.Cluster) {
 	ctx := within(t, 3*time.Minute)

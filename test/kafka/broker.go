@@ -62,7 +62,7 @@ func (c *Cluster) Stop(t testing.TB, ctx context.Context, i int) {
 	c.brokers[i].process.Wait(t, ctx)
 }
 
-// Pause stops a broker's process as if its machine had frozen; Resume lets it go on.
+// Pause stops a broker's process as if its machine had frozen; Resume lets it continue.
 func (c *Cluster) Pause(i int) { c.brokers[i].process.Signal(syscall.SIGSTOP) }
 
 // Resume ends a Pause.

@@ -30,7 +30,7 @@ type Process struct {
 }
 
 // Start starts a program whose standard output and error are read line by line. It is killed when the test
-// ends. The command must not have output of its own.
+// ends. The command must not have its own output.
 func Start(t testing.TB, name string, cmd *exec.Cmd) *Process {
 	t.Helper()
 	p := &Process{name: name, cmd: cmd, ended: make(chan struct{}), changed: make(chan struct{}), Started: time.Now()}
@@ -133,7 +133,7 @@ func (p *Process) WaitFor(t testing.TB, ctx context.Context, from int, text stri
 	}
 }
 
-// Ended tells whether the program has ended.
+// Ended reports whether the program has ended.
 func (p *Process) Ended() bool {
 	select {
 	case <-p.ended:

@@ -79,7 +79,7 @@ func (k *kafka) dial(ctx context.Context, network, address string) (net.Conn, er
 	return conn, err
 }
 
-// outage cuts the network, or mends it.
+// outage cuts the network, or restores it.
 func (k *kafka) outage(begin bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()

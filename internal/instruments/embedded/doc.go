@@ -6,7 +6,7 @@
 // over several topics, fencing, read_committed, offsets for timestamps, topic settings, groups, and
 // state that survives a restart. Each of them is held by a test here, which names what relies on it.
 //
-// It must not know the connector: no topic names, no record formats, no settings of its own beyond
+// It must not know the connector: no topic names, no record formats, no settings beyond
 // where to listen and where to keep the data.
 //
 // Where it differs from Apache Kafka: a broker that is killed with a transaction open loses the

@@ -77,7 +77,7 @@ func (c *Config) behaviors() []behavior {
 		{"quirk-empty-page", "a page without items, with a link", &q.EmptyPage},
 		{"quirk-short-page", "a page with fewer items than asked for, with a link", &q.ShortPage},
 		{"quirk-duplicates", "the next page repeats items of this one", &q.Duplicates},
-		{"quirk-early-end", "a page without a link although the folder goes on", &q.EarlyEnd},
+		{"quirk-early-end", "a page without a link although more items follow", &q.EarlyEnd},
 		{"quirk-looping-link", "per window: the last page links to itself for a while", &q.LoopingLink},
 		{"quirk-foreign-link", "a link leads to another host", &q.ForeignLink},
 		{"quirk-stale-token", "a skiptoken is refused with 400", &q.StaleToken},

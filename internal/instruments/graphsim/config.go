@@ -158,7 +158,7 @@ type Quirks struct {
 	EmptyPage     float64 // no items, and a link
 	ShortPage     float64 // fewer items than $top, and a link
 	Duplicates    float64 // the next page begins before the end of this one
-	EarlyEnd      float64 // no link although the folder goes on
+	EarlyEnd      float64 // no link although more items follow
 	LoopingLink   float64 // per window and LoopFor: the last page links to itself
 	ForeignLink   float64 // the link leads to another host, which must never see the token
 	StaleToken    float64 // per request with a $skiptoken: 400

@@ -1,7 +1,7 @@
 // Package graphsim is a stand-in for Microsoft Graph, at least as awkward as the real one.
 //
 // It serves GET /users/{id}/chats/getAllMessages and what a client needs around it (token endpoint, OpenID
-// configuration, user discovery) over HTTPS on a certificate authority of its own. Underneath is a model of a tenant:
+// configuration, user discovery) over HTTPS on its own certificate authority. Underneath is a model of a tenant:
 // users, chats, messages, and a mailbox per user that holds a copy of each message, visible at its own time.
 //
 // It promises:

@@ -97,7 +97,7 @@ func TestFaults_SpoiledBodiesAreCutShowings(t *testing.T) {
 					t.Errorf("shown %+v", l.Shown)
 				}
 			}
-			// A sound answer later is a showing of its own.
+			// A sound answer later is a separate showing.
 			c.adjust(Settings{Rates: map[string]float64{"fault-cut": 0, "fault-truncate": 0}})
 			c.page(messages(user, "$top=20"))
 			for _, l := range c.ledger() {

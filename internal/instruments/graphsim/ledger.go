@@ -67,7 +67,7 @@ type reading struct {
 	ended   bool   // its last page was asked for
 }
 
-// wants tells whether the reading should have shown an item: its window and its clauses hold it, and it does not begin behind the
+// wants reports whether the reading should have shown an item: its window and its clauses hold it, and it does not begin behind the
 // page that showed the item last.
 func (r *reading) wants(render renderer, it *item, last uint64) bool {
 	ticks := it.modified*ticksPerMilli + render.fraction(it.index, it.seq)

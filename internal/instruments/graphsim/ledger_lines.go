@@ -50,7 +50,7 @@ type Showing struct {
 	// To is the upper bound of the request's filter in Unix ms, 0 if there was none.
 	To int64 `json:"to"`
 	// Cut means that a fault spoiled the response, so that the client may not have got it. If the version was later shown to
-	// the user in a sound response, that is a showing of its own.
+	// the user in a sound response, that is a separate showing.
 	Cut bool `json:"cut,omitempty"`
 	// Again is when the user's feed was first asked for something that this copy belonged to after it was shown for the last time:
 	// a newer version had taken its place, or a change between two pages hid it. A page that is asked for twice asks again for what

@@ -121,7 +121,7 @@ func (s *Server) appendItems(body []byte, items []item, knowing bool) []byte {
 			body = append(body, ',')
 		}
 		it := &items[i]
-		if it.modified != it.msg.version(it.seq).at { // a skewed copy has bytes of its own
+		if it.modified != it.msg.version(it.seq).at { // a skewed copy has its own bytes
 			body = s.renderer.appendItem(body, it, knowing)
 			continue
 		}

@@ -54,7 +54,7 @@ func newModel(cfg Config, now int64) *model {
 }
 
 // makeChats deals the users out to the chats in shuffled rounds, so that everybody is in some chat as long as there are
-// seats enough. A pair has one chat of its own, as in Teams, where its id is made of theirs: dealt again, the pair gets a
+// seats enough. A pair has its own chat, as in Teams, where its id is made of theirs: dealt again, the pair gets a
 // group chat.
 func (m *model) makeChats() {
 	d := dice{mix(m.cfg.Seed, purposeChat)}

@@ -15,7 +15,7 @@ type pageRequest struct {
 // page is what the folder held at the time of the request.
 type page struct {
 	items  []item
-	more   bool        // the folder goes on after these items
+	more   bool        // more items follow in the folder
 	failed *graphError // the page touches poison: nothing is shown
 }
 

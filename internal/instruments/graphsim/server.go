@@ -218,8 +218,8 @@ func (s *Server) Quiet() bool {
 	return settled && len(m.pending) == 0
 }
 
-// QuietAt is when the last copy that is on its way becomes visible, by Config.Now. It moves as long as the traffic
-// goes on.
+// QuietAt is when the last copy that is on its way becomes visible, by Config.Now. It moves until the traffic
+// ends.
 func (s *Server) QuietAt() time.Time {
 	m := s.model
 	m.mu.Lock()

@@ -303,7 +303,7 @@ func (l *ledger) append(line *ledgerLine) int32 {
 	return int32(len(l.versions) - 1)
 }
 
-// nameBadItems lets a bad item that has an identity of its own be found by it, should the connector
+// nameBadItems lets a bad item that has its own identity be found by it, should the connector
 // have been able to convert it after all. Versions come first.
 func (l *ledger) nameBadItems() {
 	for _, at := range l.byItem {

@@ -42,7 +42,7 @@ type records struct {
 	samples *samples
 }
 
-// read takes one record of the output topic. An error says that the judgment cannot go on.
+// read takes one record of the output topic. An error says that there can be no judgment.
 func (r *records) read(ctx context.Context, record *kgo.Record) error {
 	var decoded chatMessage
 	if err := r.decoder.decode(ctx, record.Value, &decoded); err != nil {
