@@ -61,7 +61,7 @@ func Read(ctx context.Context, client []kgo.Opt, topic, connector, tenant string
 	return stored, nil
 }
 
-// slots are the newest records of all places where one user stands. Compaction keeps a record for each partition and key.
+// slots are the newest records of all places that hold one user. Compaction keeps a record for each partition and key.
 type slots []*kgo.Record
 
 // put takes a record that follows those that are there. It keeps nothing of the batch that the record came in.
@@ -76,7 +76,7 @@ func (s *slots) put(r *kgo.Record) {
 	*s = append(*s, r)
 }
 
-// scan reads what stands in the topic for each user of one connector and tenant.
+// scan reads what is in the topic for each user of one connector and tenant.
 func scan(ctx context.Context, client []kgo.Opt, topic, connector, tenant string, patience time.Duration) (map[string]slots, error) {
 	users := make(map[string]slots)
 	_, err := tail.Read(ctx, tail.Config{Client: client, Topics: []tail.Topic{{Name: topic}}, Patience: patience},
@@ -117,7 +117,7 @@ func later(a, b *kgo.Record) bool {
 }
 
 // tombstone clears a place. It is older than the record it clears, which is enough to clear it, because
-// there the offset decides; a newer one would win over what stands in the user's other places.
+// there the offset decides; a newer one would win over what is in the user's other places.
 func tombstone(r *kgo.Record) *kgo.Record {
 	return &kgo.Record{Topic: r.Topic, Partition: r.Partition, Key: r.Key, Timestamp: r.Timestamp.Add(-time.Millisecond)}
 }

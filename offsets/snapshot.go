@@ -10,7 +10,7 @@ import (
 )
 
 // Snapshot is what the offsets topic says of one tenant, for somebody who wants to look at it or change
-// it: with the positions that cannot be read, and with every place a user stands in.
+// it: with the positions that cannot be read, and with every place that holds a user.
 type Snapshot struct {
 	topic, connector, tenant string
 	users                    map[string]slots
@@ -22,7 +22,7 @@ type Entry struct {
 	Position Position
 	// Written is the timestamp of the record that holds it.
 	Written time.Time
-	// Err is why the position cannot be read; it wraps ErrFormat and says where it stands.
+	// Err is why the position cannot be read; it wraps ErrFormat and says where it is.
 	Err error
 }
 

@@ -9,7 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// A change must hold whatever stands in the topic already: other spellings of the key, other partitions, a record dated
+// A change must hold whatever is in the topic already: other spellings of the key, other partitions, a record dated
 // by a clock that is ahead, and a record that cannot be read.
 func TestSnapshot_AChangeHoldsAgainstAllThatStandsThere(t *testing.T) {
 	opts, cl := startTopic(t, "pos")

@@ -14,7 +14,7 @@ import (
 // names each line that is wrong and why.
 var ErrTransfer = errors.New("positions cannot be imported")
 
-// transferLine is a line of an export. Partition and offset are what stands in the topic's key and value, by
+// transferLine is a line of an export. Partition and offset are what is in the topic's key and value, by
 // the names that Kafka Connect's REST interface gives them (KIP-875).
 type transferLine struct {
 	Connector string          `json:"connector"`
@@ -59,7 +59,7 @@ func ParseLines(r io.Reader, connector, tenant string, now time.Time) (map[strin
 		}
 		user, p, err := parseLine(line, connector, tenant, now.UnixMilli())
 		if err == nil && at[user] != 0 {
-			err = fmt.Errorf("user %s stands in line %d already", user, at[user])
+			err = fmt.Errorf("user %s is in line %d already", user, at[user])
 		}
 		if err != nil {
 			if len(wrong) == maxComplain {

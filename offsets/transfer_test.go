@@ -36,7 +36,7 @@ func TestParseLines_TakesAllOrNothingAndNamesEachWrongLine(t *testing.T) {
 		"no offset":         {`{"connector":"teams","partition":{"tenant":"t","user":"ada"}}`, "no JSON object"},
 		"another tenant":    {strings.Replace(good, `"t"`, `"u"`, 1), `tenant "u"`},
 		"another connector": {strings.Replace(good, "teams", "slack", 1), `connector "slack"`},
-		"user twice":        {good + "\n" + good, "user ada stands in line 1 already"},
+		"user twice":        {good + "\n" + good, "user ada is in line 1 already"},
 		"a newer version":   {strings.Replace(good, `"version":1`, `"version":2`, 1), "version 2 was written by a newer connector"},
 		"an unknown field":  {strings.Replace(good, `"start":5`, `"start":5,"later":1`, 1), `field "later" is not known`},
 		"the future":        {strings.Replace(good, `"start":5`, `"start":1800000000001`, 1), "lies in the future"},

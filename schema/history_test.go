@@ -60,7 +60,7 @@ func changes(t *testing.T, earlier, present string) (wrong []string) {
 			case describe(t, kept.Type) != describe(t, f.Type):
 				wrong = append(wrong, name+"."+f.Name+" has another type")
 			case after[name].Fields[i].Name != f.Name:
-				wrong = append(wrong, name+"."+f.Name+" stands elsewhere: new fields stand behind the old ones")
+				wrong = append(wrong, name+"."+f.Name+" is elsewhere: new fields stand behind the old ones")
 			}
 		}
 	}
@@ -98,7 +98,7 @@ func TestChanges_AreFound(t *testing.T) {
 	}()
 	for _, test := range []struct{ name, before, now, want string }{
 		{"a field added behind", Text(), behind, ""},
-		{"a field added before", Text(), of(field + ","), "stands elsewhere"},
+		{"a field added before", Text(), of(field + ","), "is elsewhere"},
 		{"a field taken away", behind, Text(), "ChatMessage.x is gone"},
 		{"another type", behind, strings.Replace(behind, `"doc":"d","type":["null","string"]`, `"doc":"d","type":["null","long"]`, 1), "another type"},
 		{"a field without a default", Text(), strings.Replace(behind, `["null","string"],"default":null`, `"string"`, 1), "new readers cannot read old records"},

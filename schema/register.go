@@ -118,7 +118,7 @@ func (r *Registry) defaultLevel(ctx context.Context, subject string) string {
 	return ""
 }
 
-// Standing reports how a subject stands to the schema.
+// Standing reports whether a subject has the schema.
 type Standing struct {
 	// Registered reports whether the subject holds the schema, and ID is the schema's ID then.
 	Registered bool
@@ -149,7 +149,7 @@ func (s Standing) String() string {
 	}
 }
 
-// Check reports how a subject stands to the schema, and writes nothing. It returns no error for a
+// Check reports whether a subject has the schema, and writes nothing. It returns no error for a
 // schema that is registered or could be. The error wraps ErrIncompatible, with the registry's
 // explanation, or ErrRegistryRefused, or is one that may pass.
 func (r *Registry) Check(ctx context.Context, subject string) (Standing, error) {

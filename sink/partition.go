@@ -28,6 +28,6 @@ func (t topicPartitioner) Partition(r *kgo.Record, n int) int {
 	return t.TopicPartitioner.Partition(r, n)
 }
 
-// pinned: the tombstone of a key that lost against another must go where that key stands, which after
+// pinned: the tombstone of a key that lost against another must go where that key is, which after
 // partitions were added is not where its hash leads. A tombstone that goes by its key has partition -1.
 func pinned(r *kgo.Record) bool { return r.Value == nil && r.Partition >= 0 }

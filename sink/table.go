@@ -8,7 +8,7 @@ import (
 // table is a hash table from keys to the newest versions, as flat as it can be: a slot is a key and an entry, 32 bytes, and
 // nothing else. Slots are probed one after the other. At 85 % full it grows to 46 %, where a message takes 70 bytes, because
 // each step costs time and fresh memory; once it has been fitted it is 70 % full, and a message takes 46 bytes.
-// It grows in shards, so that only a small part of it stands twice meanwhile.
+// It grows in shards, so that only a small part of it is in memory twice meanwhile.
 type table struct {
 	shards [tableShards]shard
 	count  int
@@ -35,7 +35,7 @@ type slot struct {
 // hash is a number that is as random as the key.
 func (k Key) hash() uint64 { return binary.LittleEndian.Uint64(k[:8]) }
 
-// of is the shard for a key. It goes by the low bits of the hash; where the key stands in it goes by the high ones.
+// of is the shard for a key. It goes by the low bits of the hash; where the key is in it goes by the high ones.
 func (t *table) of(k Key) *shard { return &t.shards[k.hash()%tableShards] }
 
 // get finds a key's entry.
@@ -67,7 +67,7 @@ func (t *table) put(k Key, e entry) {
 	at.entry = e
 }
 
-// find is where a key stands, or the free slot where it would.
+// find is where a key is, or the free slot where it would.
 func (s *shard) find(k Key) int {
 	high, _ := bits.Mul64(k.hash(), uint64(len(s.slots)))
 	for i := int(high); ; {

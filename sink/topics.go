@@ -83,7 +83,7 @@ func EnsureTopics(ctx context.Context, adm *kadm.Client, t Topics) (Limits, erro
 	}, nil
 }
 
-// Topic is how one of the topics stands.
+// Topic is what one of the topics is like.
 type Topic struct {
 	Name string
 	// Missing tells that there is no such topic; nothing below is known then.

@@ -309,7 +309,7 @@ func (w *Writer) limitTimestamp(r *kgo.Record) {
 }
 
 // Commit makes what was written visible, positions and records together. On an error the outcome is
-// unknown: the writer commits nothing any more, is to be closed, and what stands in the topic to be read again.
+// unknown: the writer commits nothing any more, is to be closed, and what is in the topic to be read again.
 func (w *Writer) Commit(ctx context.Context) error {
 	if w.ended != nil {
 		return fmt.Errorf("sink: commit after a failure: %w", w.ended)

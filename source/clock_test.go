@@ -127,7 +127,7 @@ func TestClock_NoUserWaitsForAWrongClock(t *testing.T) {
 			}
 			return 0
 		}},
-		// The monotonic clock stands still meanwhile, so all others jump.
+		// The monotonic clock does not move meanwhile, so all others jump.
 		"suspended for 5 h": {wall: step(5 * time.Hour), answer: during(time.Hour+time.Nanosecond, 9*time.Hour, func(s time.Duration) string {
 			return c.ahead(s, 5*time.Hour)
 		})},

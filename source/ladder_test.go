@@ -302,7 +302,7 @@ func (y year) run(t *testing.T) {
 	}
 }
 
-// What a copy of a message costs: how often it is read, once the ladder stands. docs/kubernetes.md has the numbers.
+// What a copy of a message costs: how often it is read, once all rungs are served. docs/kubernetes.md has the numbers.
 func TestLadder_ReadsEachCopyAFewTimes(t *testing.T) {
 	for _, c := range []struct {
 		interval time.Duration

@@ -52,7 +52,7 @@ func (v Version) Compare(w Version) int {
 // order whatever their times.
 func (v Version) Numbered() bool { return digits(v.ETag) }
 
-// place is where a version stands in the order: a whole number, as its sign and its digits.
+// place is a version's place in the order: a whole number, as its sign and its digits.
 type place struct {
 	digits   string // without leading zeros
 	negative bool

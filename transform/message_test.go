@@ -77,7 +77,7 @@ func TestMessage_FillsFields(t *testing.T) {
 		"boolean":                      !*m.EventDetail.MeetingChatEnabled,
 		"year 1":                       *m.EventDetail.VisibleHistoryStartDateTime == -62135596800000,
 		"texts":                        reflect.DeepEqual(m.EventDetail.ConversationMemberRoles, []string{"owner", ""}),
-		"finer time stands beside":     m.Unmapped["/createdDateTime"] == `"2021-05-25T22:12:14.86499+02:00"`,
+		"finer time is kept beside":    m.Unmapped["/createdDateTime"] == `"2021-05-25T22:12:14.86499+02:00"`,
 		"nothing else is in the extra": len(m.Unmapped) == 1,
 	} {
 		if !ok {

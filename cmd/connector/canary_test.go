@@ -32,7 +32,7 @@ import (
 	"github.com/teams-kafka/connector/source"
 )
 
-// canary stands in everything that must not be told: in each secret, and in what people wrote and are called.
+// canary is in everything that must not be told: in each secret, and in what people wrote and are called.
 const canary = "canary-7f3a"
 
 // marked are the properties that the proxy fills with the canary.

@@ -126,7 +126,7 @@ func takes(t *testing.T, folder, page string) bool {
 	})
 }
 
-// A command of the connector that stands in a sentence or in a block is one that it takes.
+// A command of the connector that is in a sentence or in a block is one that it takes.
 func TestDocuments_CommandLinesAreTaken(t *testing.T) {
 	inline := regexp.MustCompile("`connector ([a-z][^`]*)`")
 	typed := regexp.MustCompile(`(?m)(?:^|[ /])connector ([a-z].*)$`)

@@ -70,7 +70,7 @@ func killAndJudge(t *testing.T, delivery string, kills int) {
 		wait(ctx, 50*time.Millisecond)
 	}
 	// A user that met faults may still be waiting for its next try, so look until all that is visible was
-	// read and committed. What stands twice or in the wrong order stays so, however long one looks.
+	// read and committed. What is there twice or in the wrong order stays so, however long one looks.
 	var verdict *judge.Verdict
 	var err error
 	for settled := false; !settled && ctx.Err() == nil; {

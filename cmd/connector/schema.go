@@ -20,7 +20,7 @@ func schemaCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "schema",
 		Short: "Print, check or register the Avro schema of the record",
-		Long: `Print the Avro schema of the record, tell how it stands with a schema registry, or register it.
+		Long: `Print the Avro schema of the record, show whether a schema registry has it, or register it.
 
 A dead letter has no schema: its value is the item itself, in the JSON that Graph sent.`,
 		Args: noArguments,
@@ -48,7 +48,7 @@ func schemaCheckCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "check",
 		Short: "Tell whether the registry holds the schema, or would take it",
-		Long: `Tell how the schema stands with the registry, and write nothing: whether the subject holds it, and if not,
+		Long: `Show whether the registry has the schema, and write nothing: whether the subject holds it, and if not,
 whether the registry finds it compatible with what the subject holds.
 
 Exit code 0: the subject holds the schema, or would take it. 1: it would not (the registry's explanation is

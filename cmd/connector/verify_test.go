@@ -30,7 +30,7 @@ func verifyJSON(t *testing.T, args ...string) (audit.Report, ran) {
 }
 
 // The whole way of an operator: the connector has run, the audit finds all of it, finds what came later to be missing, a
-// rewind reads everything again, and nothing stands in the topic twice.
+// rewind reads everything again, and nothing is in the topic twice.
 func TestVerify_FindsAllThenWhatIsMissingAndARewindBringsNothingTwice(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()

@@ -94,7 +94,7 @@ func TestRun_ThePolicyAndOtherTenantsAreLeftOut(t *testing.T) {
 	s.expect(counts{shown: 1, missing: 1, excluded: 1})
 }
 
-// An absent version that a later window asks for again, that no position stands for, or that lies before a stream's start
+// An absent version that a later window asks for again, that no position covers, or that lies before a stream's start
 // is told from one that is lost.
 func TestRun_AnAbsentVersionHasAnExcuseOrNone(t *testing.T) {
 	s := newStage(t, 1)

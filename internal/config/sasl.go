@@ -109,7 +109,7 @@ func (p *parser) extensions(name, value string) map[string]string {
 		switch {
 		case !extensionName.MatchString(key) || !extensionValue.MatchString(of):
 			p.refuse(name, value, fmt.Sprintf("has %q: an extension is letters, =, and a value without blanks", item))
-		case key == "auth": // is where the token stands
+		case key == "auth": // is where the token is
 			p.refuse(name, value, "must not name auth, which is reserved for the token")
 		}
 		extensions[key] = of

@@ -4,7 +4,7 @@ import "log/slog"
 
 const redacted = "[redacted]"
 
-// Secret is text that cannot be printed by accident: every way of formatting it gives [redacted]. It stands in
+// Secret is text that cannot be printed by accident: every way of formatting it gives [redacted]. It is in
 // a variable, or in a file that is read again for each use.
 type Secret struct {
 	value string

@@ -205,7 +205,7 @@ func (s Setting) FileVariable() string {
 	return s.Name + fileSuffix
 }
 
-// prefix is what stands in front of the variables of an alias.
+// prefix is what comes before the variables of an alias.
 func prefix(alias string) string {
 	if alias == "" {
 		return ""

@@ -13,7 +13,7 @@ import (
 type Tenant struct {
 	// Alias is its name in GRAPH_TENANTS; empty for the one tenant of the unprefixed variables.
 	Alias string
-	// ID is the tenant id in lower case. It stands in keys, headers, hashes and the transactional id.
+	// ID is the tenant id in lower case. It is in keys, headers, hashes and the transactional id.
 	ID       string
 	Identity Identity
 
@@ -186,7 +186,7 @@ func (p *parser) tenant() Tenant {
 		ExcludeChats: split(s.TransformExcludeChats),
 	}
 	if t.ID != "" && !guidPattern.MatchString(t.ID) {
-		// A domain name would sign in as well, but the id stands in keys, and one tenant has many names.
+		// A domain name would sign in as well, but the id is in keys, and one tenant has many names.
 		p.refuse("AZURE_TENANT_ID", s.AzureTenantID, "is not a GUID (domain names are not accepted because the tenant ID is part of every key)")
 	}
 	t.Graph, t.Identity.Authority, t.Identity.Scope = p.cloud()

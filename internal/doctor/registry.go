@@ -29,7 +29,7 @@ func (r *registry) checks() []check {
 	}
 }
 
-// reach asks the registry how the schema stands.
+// reach asks the registry whether it has the schema.
 func (r *registry) reach(ctx context.Context) Finding {
 	standing, err := r.cfg.Registry.Check(ctx, schema.Subject(r.cfg.Topics.Output))
 	switch {
@@ -44,7 +44,7 @@ func (r *registry) reach(ctx context.Context) Finding {
 	return ok("the registry answers")
 }
 
-// schema says how the schema stands with the subject.
+// schema says whether the subject has the schema.
 func (r *registry) schema(context.Context) Finding {
 	subject := schema.Subject(r.cfg.Topics.Output)
 	level := cmp.Or(r.standing.Level, "a level that this account may not read")

@@ -156,7 +156,7 @@ const (
 )
 
 // partitions looks whether the connector's oldest records stand in the partition that their key leads to today. They do not if
-// partitions were added since: then one chat stands in several partitions, and no reader can tell the order between them.
+// partitions were added since: then one chat is in several partitions, and no reader can tell the order between them.
 func (k *kafka) partitions(ctx context.Context) Finding {
 	name := k.cfg.Topics.Output
 	if k.topics[name].Missing {

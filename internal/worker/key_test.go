@@ -10,7 +10,7 @@ import (
 	"github.com/teams-kafka/connector/offsets"
 )
 
-// The first builds wrote a key's members in the other order. What stands there is gone on from, under the present key, and cleared
+// The first builds wrote a key's members in the other order. The connector continues from what is there, under the present key, and clears it
 // at the next start.
 func TestSession_APositionUnderTheFormerKeyIsReadAndCleared(t *testing.T) {
 	users := []string{"a", "b", "c", "d", "e", "f"}

@@ -13,7 +13,7 @@ import (
 )
 
 // Each answer that a broker may give instead of the right one, to each kind of request of a stream's life: joining, fencing, reading
-// positions and topic back, writing. A process starts into each of them, and afterwards every version stands in the topic once
+// positions and topic back, writing. A process starts into each of them, and afterwards every version is in the topic once
 // (invariants 1 to 5). Those to Produce and EndTxn in the midst of a stream are in TestStream_SurvivesBrokerTrouble.
 func TestStream_SurvivesAnErrorToEachRequest(t *testing.T) {
 	const once, again = 1, 2

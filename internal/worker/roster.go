@@ -24,7 +24,7 @@ const (
 // Pauses between discoveries that fail.
 const discoveryFirst, discoveryLongest = 5 * time.Second, 5 * time.Minute
 
-// roster knows the users of the tenant: where each one's stream stands, and who is polled. It is not
+// roster knows the users of the tenant: where each one's stream is, and who is polled. It is not
 // safe for concurrent use.
 type roster struct {
 	cfg         Config

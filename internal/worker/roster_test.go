@@ -215,7 +215,7 @@ func TestSession_ABrokenPositionIsItsUsersTrouble(t *testing.T) {
 	}
 }
 
-// The tombstone must stand where the position stands, or it only hides it; and who is found again before it is committed
+// The tombstone must be where the position is, or it only hides it; and who is found again before it is committed
 // keeps the new position.
 func TestSession_AForgottenUsersPositionEndsWhereItStands(t *testing.T) {
 	users := []string{"a", "b", "c", "d", "e", "f", "g", "h"} // they are in all three partitions

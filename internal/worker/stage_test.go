@@ -223,7 +223,7 @@ func (s *stage) judge(t *testing.T, ctx context.Context) *judge.Verdict {
 }
 
 // settle lets people stop, waits until all there is has been read and committed, ends the members and has the outcome
-// judged. What stands twice or in the wrong order stays so, however long one looks.
+// judged. What is there twice or in the wrong order stays so, however long one looks.
 func (s *stage) settle(t *testing.T, ctx context.Context, members ...*member) *judge.Verdict {
 	t.Helper()
 	s.sim.StopTraffic()
@@ -244,7 +244,7 @@ func (s *stage) settle(t *testing.T, ctx context.Context, members ...*member) *j
 	return s.judge(t, ctx)
 }
 
-// mustBeRight fails the test unless every version stands in the topic once.
+// mustBeRight fails the test unless every version is in the topic once.
 func (s *stage) mustBeRight(t *testing.T, verdict *judge.Verdict, least int) {
 	t.Helper()
 	t.Log(verdict)

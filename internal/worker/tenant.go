@@ -29,7 +29,7 @@ type Start interface {
 type Config struct {
 	// Name is the connector's name, Tenant the tenant id.
 	Name, Tenant string
-	// Alias is what people call the tenant, if there are several; it stands in nothing that is stored.
+	// Alias is what people call the tenant, if there are several; it is in nothing that is stored.
 	Alias string
 
 	Client *source.Client

@@ -15,7 +15,7 @@ import (
 )
 
 // Each kind of trouble that a broker makes, while people write. Whatever it does to the stream, afterwards every version
-// stands in the topic once (invariants 1 to 3).
+// is in the topic once (invariants 1 to 3).
 func TestStream_SurvivesBrokerTrouble(t *testing.T) {
 	for name, c := range map[string]struct {
 		trouble func(*testing.T, context.Context, *stage)

@@ -244,7 +244,7 @@ func median(of []float64) float64 {
 	return of[len(of)/2]
 }
 
-// records counts the committed records of a topic, and refuses one that stands there twice.
+// records counts the committed records of a topic, and refuses one that is there twice.
 func (s *stage) records(ctx context.Context, topic string) (int, error) {
 	ends, err := s.admin.ListEndOffsets(ctx, topic)
 	if err == nil {
@@ -281,7 +281,7 @@ func (s *stage) records(ctx context.Context, topic string) (int, error) {
 					continue
 				}
 				if seen[string(h.Value)] {
-					twice = fmt.Errorf("%s stands in %s twice", h.Value, topic)
+					twice = fmt.Errorf("%s is in %s twice", h.Value, topic)
 				}
 				seen[string(h.Value)] = true
 			}

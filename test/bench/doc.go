@@ -4,7 +4,7 @@
 //	go run ./test/bench --messages 100000
 //
 // What counts is the CPU time of the connector's process, from the operating system's accounting, so that what the others take
-// does not blur it. It stands beside two floors measured in the same run, each in its own process: reading the same
+// does not blur it. It compares them with two floors measured in the same run, each in its own process: reading the same
 // pages over the same HTTPS and throwing them away, and producing the same bytes in the same transactions. The scenarios:
 //
 //   - new: everything is read and written, each message once;

@@ -1,6 +1,6 @@
 // Command chaos lets three connectors, a Graph simulator with every fault on and an embedded Kafka live through a seeded
 // sequence of trouble, each in its own process, while people write, edit, react and delete, and lets the
-// independent reader judge what stands in the topic in the end.
+// independent reader judge what is in the topic in the end.
 //
 //	go run ./test/chaos --versions 100000 --kills 20 --seed 1
 //

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// proxy stands between the clients and Kafka, knows each client by the client id of its requests, and can cut it off. A
+// proxy is between the clients and Kafka, knows each client by the client id of its requests, and can cut it off. A
 // connection that is cut just stops: nothing is closed, as when a cable is pulled.
 type proxy struct {
 	listener net.Listener

@@ -30,7 +30,7 @@ type tenant struct {
 	Users                                            []string
 }
 
-// The ladder stands to the simulator's lateness as the default rungs stand to Graph's 24 hours.
+// The ladder is to the simulator's lateness as the default rungs are to Graph's 24 hours.
 const (
 	lateness     = 4 * time.Second
 	rungs        = "2s,4s,8s"

@@ -170,7 +170,7 @@ func (c *cluster) kubectl(t *testing.T, args ...string) string {
 	return strings.TrimSpace(out.String())
 }
 
-// typed runs the one block of the page that has a command, as it stands there.
+// typed runs the one block of the page that has a command, as it is there.
 func (c *cluster) typed(t *testing.T, command string) string {
 	t.Helper()
 	var found []string

@@ -1,5 +1,5 @@
 // Package deploy tests what is deployed: the image, the Helm chart, the alerts and the dashboard, with the tools that
-// operators use. What needs a tool that is not everywhere stands behind a build tag:
+// operators use. What needs a tool that is not everywhere needs a build tag:
 //
 //   - none: files against files. Every setting is in the chart, every alert has its section in the runbook, every metric
 //     that an alert or the dashboard names is one that the connector has.

@@ -8,9 +8,9 @@ import (
 	"testing"
 )
 
-// Block is a piece of a page that stands apart: fenced, or indented by four spaces.
+// Block is a piece of a page that is set apart: fenced, or indented by four spaces.
 type Block struct {
-	// Heading is the heading (## …) that it stands under.
+	// Heading is the heading (## …) that it is under.
 	Heading string
 	// Line is the number of its first line, from 1.
 	Line int

@@ -1,5 +1,5 @@
 // Package document takes what this repository's pages show to be typed out of them, so that a test runs it as it
-// stands there.
+// is there.
 //
 // Each block of a page, fenced or indented, has a comment in front that says what becomes of it:
 //

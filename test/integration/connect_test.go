@@ -45,7 +45,7 @@ func consoleConsumerReadsPositions(t *testing.T, ctx context.Context, l *library
 	mustMatch(t, l.run(t, cmd), want)
 }
 
-// positions are what stands in the offsets topic: of the records for a user the newest, and the keys, byte for byte, whose
+// positions are what is in the offsets topic: of the records for a user the newest, and the keys, byte for byte, whose
 // last record is no tombstone.
 func (s *stage) positions(t *testing.T, ctx context.Context) (positions map[string]offsets.Position, keys []string) {
 	t.Helper()
@@ -82,7 +82,7 @@ func (s *stage) positions(t *testing.T, ctx context.Context) (positions map[stri
 
 // connectReadsAndAltersPositions: a worker's own classes find every position, set the marks back and take one position
 // away, under the partitions that they find themselves. A key with its members the other way round is other bytes: the connector takes
-// what stands there as well, and has one key for each user again after two starts.
+// what is there as well, and has one key for each user again after two starts.
 func connectReadsAndAltersPositions(t *testing.T, ctx context.Context, l *library) {
 	before, keys := l.positions(t, ctx)
 	users := l.sim.Users()

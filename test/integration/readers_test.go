@@ -24,7 +24,7 @@ import (
 	"github.com/teams-kafka/connector/test/registry"
 )
 
-// library is a topic that the connector has written and that nobody writes to any more, and what stands in it.
+// library is a topic that the connector has written and that nobody writes to any more, and what is in it.
 type library struct {
 	*stage
 	versions []version
@@ -322,7 +322,7 @@ func java(ctx context.Context, classpath string, args ...string) *exec.Cmd {
 	return exec.CommandContext(ctx, "java", append([]string{"-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", classpath}, args...)...)
 }
 
-// The partition stands in each line: the same chat is in one partition, the one that the project's own reader found it in.
+// Each line has the partition: the same chat is in one partition, the one that the project's own reader found it in.
 func javaConsumerReads(t *testing.T, ctx context.Context, l *library) {
 	lines := l.run(t, java(ctx, javaPrograms(t), "Consume"))
 	mustMatch(t, blank(lines), l.lines(withSender))

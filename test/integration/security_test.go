@@ -388,7 +388,7 @@ func (e *tokenEndpoint) serve(w http.ResponseWriter, r *http.Request) {
 	answer(http.StatusOK, map[string]any{"access_token": text, "token_type": "Bearer", "expires_in": int(tokenLifeSaid.Seconds())})
 }
 
-// forwarder stands in front of a listener and can cut its connections.
+// forwarder is in front of a listener and can cut its connections.
 type forwarder struct {
 	listener net.Listener
 

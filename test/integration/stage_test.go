@@ -119,7 +119,7 @@ func (s *stage) transactionalID() string {
 // offsetsTopic is the name of the topic of the positions.
 func (s *stage) offsetsTopic() string { return s.settings.ConnectorName + ".offsets" }
 
-// judge lets the independent reader compare what stands in the topics with what the simulator has shown. It
+// judge lets the independent reader compare what is in the topics with what the simulator has shown. It
 // reads past the security of the connector's own listener.
 func (s *stage) judge(t *testing.T, ctx context.Context) *judge.Verdict {
 	t.Helper()
@@ -138,7 +138,7 @@ func (s *stage) judge(t *testing.T, ctx context.Context) *judge.Verdict {
 }
 
 // settle stops the traffic, waits until all that was written is in the topic, ends the connector in order and returns
-// the verdict. What stands twice or in the wrong order stays so, however long one looks.
+// the verdict. What is there twice or in the wrong order stays so, however long one looks.
 func (s *stage) settle(t *testing.T, ctx context.Context, p *process.Process) *judge.Verdict {
 	t.Helper()
 	s.sim.StopTraffic()

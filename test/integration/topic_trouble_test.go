@@ -124,7 +124,7 @@ func timestampsTooOld(t *testing.T, cluster *kafka.Cluster) {
 }
 
 // An output topic that is deleted under way takes its messages with it. The connector creates it again and continues: what is
-// written from then on stands there once.
+// written from then on is there once.
 func outputTopicRecreated(t *testing.T, cluster *kafka.Cluster) {
 	ctx := within(t, 3*time.Minute)
 	s := newStage(t, cluster, "output", nil)

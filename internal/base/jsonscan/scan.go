@@ -202,7 +202,7 @@ func value(data []byte, at, depth int) (end int, ok bool) {
 }
 
 // Object finds the end of the object that begins with the brace at an index. member is given the name of each member, as it
-// stands there in its quotes, and the index at which the value begins, and tells where the value ends.
+// is there in its quotes, and the index at which the value begins, and tells where the value ends.
 func Object(data []byte, at int, member func(name []byte, at int) (end int, ok bool)) (end int, ok bool) {
 	return elements(data, at, '{', '}', func(at int) (int, bool) {
 		end, _, _, ok := Text(data, at)
@@ -223,7 +223,7 @@ func Array(data []byte, at int, element func(at int) (end int, ok bool)) (end in
 	return elements(data, at, '[', ']', element)
 }
 
-// elements finds the end of what stands between two brackets, separated by commas.
+// elements finds the end of what is between two brackets, separated by commas.
 func elements(data []byte, at int, open, closing byte, element func(at int) (end int, ok bool)) (end int, ok bool) {
 	if !is(data, at, open) {
 		return at, false

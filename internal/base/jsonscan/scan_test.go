@@ -43,7 +43,7 @@ func FuzzValue_IsWhatOthersCallJSON(f *testing.F) {
 	})
 }
 
-// FuzzText_KnowsPlainAndASCII: a plain text is what stands between its quotes.
+// FuzzText_KnowsPlainAndASCII: a plain text is what is between its quotes.
 func FuzzText_KnowsPlainAndASCII(f *testing.F) {
 	for _, seed := range seeds {
 		f.Add([]byte(seed))

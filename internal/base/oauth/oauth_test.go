@@ -198,7 +198,7 @@ func TestToken_ErrorsNameTheTroubleAndNothingSecret(t *testing.T) {
 				t.Errorf("refused %v, want %v: %v", !test.refused, test.refused, err)
 			}
 			if strings.Contains(fmt.Sprint(err), "hush") {
-				t.Error("the secret stands in the error")
+				t.Error("the secret is in the error")
 			}
 		})
 	}

@@ -74,7 +74,7 @@ type definition struct {
 	tenants  []string
 }
 
-// value is the schema of a variable whose value stands in the chart's values.
+// value is the schema of a variable whose value is in the chart's values.
 type value struct {
 	Description string   `json:"description"`
 	Type        []string `json:"type"`

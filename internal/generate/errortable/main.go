@@ -9,7 +9,7 @@ import (
 	"github.com/teams-kafka/connector/source"
 )
 
-// The lines between which the table stands.
+// The lines between which the table is.
 const (
 	begins = "<!-- errors: generated from source/errors.go by go generate -->\n"
 	ends   = "<!-- end of errors -->\n"

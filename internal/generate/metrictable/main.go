@@ -17,7 +17,7 @@ import (
 	"github.com/teams-kafka/connector/source"
 )
 
-// The lines between which the table stands.
+// The lines between which the table is.
 const (
 	begins = "<!-- metrics: generated from the code by go generate -->\n"
 	ends   = "<!-- end of metrics -->\n"

@@ -53,7 +53,7 @@ var userProperties = [...]string{
 
 const defaultUserProperties = 11
 
-// appendUser appends a user's JSON. first is what stands before the properties, empty or ending in a comma.
+// appendUser appends a user's JSON. first is what comes before the properties, empty or ending in a comma.
 func (s *Server) appendUser(b []byte, a account, selected []string, first string) []byte {
 	if selected == nil {
 		selected = userProperties[:defaultUserProperties]

@@ -9,7 +9,7 @@ type Config struct {
 	// Address is where to listen, host:port. Default 127.0.0.1:0, a free port.
 	Address string
 	// Host is the name or address under which clients reach the simulator, if it is not the one it listens on: a service in
-	// a cluster, say. It stands in URL, in links and in the certificate.
+	// a cluster, say. It is in URL, in links and in the certificate.
 	Host string
 	// Dir is an existing folder that gets ca.pem, the certificate authority to trust. Empty: no file is written.
 	Dir string

@@ -97,7 +97,7 @@ type listing struct {
 	kind  string                 // of the objects, in @odata.context
 	path  string                 // under the version, for links
 	cost  string                 // in resource units
-	first string                 // stands before the properties of each user
+	first string                 // comes before the properties of each user
 	among func(user uint32) bool // who is listed
 }
 

@@ -8,7 +8,7 @@ import (
 	"github.com/teams-kafka/connector/internal/instruments/judge"
 )
 
-// With records that carry the time of writing: no mark may be stored before all that its window showed stands in the topic
+// With records that carry the time of writing: no mark may be stored before all that its window showed is in the topic
 // (invariant 1).
 func TestRun_AMarkAheadOfItsRecords(t *testing.T) {
 	stack := newStack(t)

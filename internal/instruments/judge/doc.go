@@ -1,7 +1,7 @@
 // Package judge reads what the connector wrote, over the network and with nothing of the connector's
 // own code, and compares it with a ledger of everything the source showed.
 //
-// It promises to find a version that was lost, stands twice, stands in the wrong order or partition,
+// It promises to find a version that was lost, is there twice, is in the wrong order or partition,
 // was invented, was altered, or cannot be decoded; and to accept a version that is absent only where
 // the rule for superseded versions allows it (invariant 2): a newer version of the same message was
 // shown before the window that showed the absent one was committed.

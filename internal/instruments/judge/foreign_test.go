@@ -7,7 +7,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// Whatever stands in the offsets topic, it is a position, a finding or somebody else's; and what is
+// Whatever is in the offsets topic, it is a position, a finding or somebody else's; and what is
 // taken for a position is one.
 func FuzzPositions(f *testing.F) {
 	for _, value := range []string{
@@ -41,7 +41,7 @@ func FuzzPositions(f *testing.F) {
 	})
 }
 
-// Whatever stands in the dead letters, it is one item of the ledger or a finding.
+// Whatever is in the dead letters, it is one item of the ledger or a finding.
 func FuzzLetters(f *testing.F) {
 	for _, item := range []string{
 		`{"chatId":"c","id":"m","etag":"1"}`, `{"chatId":"c","id":"m","etag":null,"createdDateTime":"1970-01-01T00:00:00.001Z"}`,

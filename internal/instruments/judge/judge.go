@@ -128,7 +128,7 @@ func run(ctx context.Context, config *Config) (*Verdict, error) {
 	if len(config.Brokers) > 0 {
 		options = append(options, kgo.SeedBrokers(config.Brokers...))
 	}
-	// The watermarks come first: whatever stands below them, the ledger has known for longer.
+	// The watermarks come first: whatever is below them, the ledger has known for longer.
 	wanted, err := listTopics(ctx, options, config)
 	if err != nil {
 		return nil, err

@@ -247,7 +247,7 @@ func (l *ledger) addVersion(line *ledgerLine) (int32, error) {
 	at, known := l.byVersion[key]
 	if known {
 		if have := l.versions[at].seq; have != line.Seq {
-			return none, fmt.Errorf("one version stands there as seq %d and as seq %d", have, line.Seq)
+			return none, fmt.Errorf("one version is there as seq %d and as seq %d", have, line.Seq)
 		}
 		if line.Time != nil {
 			line.Times = append(line.Times, *line.Time)

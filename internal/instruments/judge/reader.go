@@ -15,7 +15,7 @@ import (
 // ErrStalled is wrapped by the error of Run if a partition gives nothing any more before its high
 // watermark is reached, as it does while a transaction is open, or if the broker deletes what is being
 // read. Once that has ended, Run can be repeated.
-var ErrStalled = errors.New("reading stands still")
+var ErrStalled = errors.New("reading makes no progress")
 
 // longPoll is how long a broker may hold a fetch that has no records.
 const longPoll = 250 * time.Millisecond
@@ -186,7 +186,7 @@ func (r *reader) stalled(ctx context.Context) error {
 		starts, startsErr := admin.ListStartOffsets(ctx, topic)
 		stable, stableErr := admin.ListCommittedOffsets(ctx, topic)
 		for partition, span := range partitions {
-			part := fmt.Sprintf("%s/%d stands at offset %d of %d", topic, partition, span.from, span.to)
+			part := fmt.Sprintf("%s/%d is at offset %d of %d", topic, partition, span.from, span.to)
 			if at, ok := starts.Lookup(topic, partition); startsErr == nil && ok && at.Offset > span.from {
 				part += fmt.Sprintf(" (everything below offset %d was deleted meanwhile)", at.Offset)
 			}

@@ -76,7 +76,7 @@ func (r *records) read(ctx context.Context, record *kgo.Record) error {
 		r.verdict.find(BodyMismatch, "%s: %s: the body is not the one that was shown", place(record), r.ledger.name(at))
 	}
 	if v.records > 0 {
-		r.verdict.find(Duplicated, "%s: %s stands already at partition %d offset %d",
+		r.verdict.find(Duplicated, "%s: %s is already at partition %d offset %d",
 			place(record), r.ledger.name(at), v.partition, v.offset)
 	} else {
 		v.partition, v.offset, v.written = record.Partition, record.Offset, record.Timestamp.UnixMilli()
@@ -95,11 +95,11 @@ func (r *records) order(record *kgo.Record, at int32) {
 		c.partition = record.Partition
 	}
 	if c.partition != record.Partition {
-		r.verdict.find(Reordered, "%s: %s: the chat stands in partition %d too", place(record), r.ledger.name(at), c.partition)
+		r.verdict.find(Reordered, "%s: %s: the chat is in partition %d too", place(record), r.ledger.name(at), c.partition)
 		return
 	}
 	if m.seen && v.seq < m.lastSeq {
-		r.verdict.find(Reordered, "%s: %s stands behind seq %d at offset %d",
+		r.verdict.find(Reordered, "%s: %s comes after seq %d at offset %d",
 			place(record), r.ledger.name(at), m.lastSeq, m.lastAt)
 		return
 	}
@@ -117,7 +117,7 @@ func (r *records) contradictions(record *kgo.Record, decoded *chatMessage, at in
 	headers := make(map[string]string, len(record.Headers))
 	for _, header := range record.Headers {
 		if _, twice := headers[header.Key]; twice {
-			faults = append(faults, header.Key+" stands twice")
+			faults = append(faults, header.Key+" is given twice")
 		}
 		headers[header.Key] = string(header.Value)
 	}
@@ -157,7 +157,7 @@ func (v *version) hasBody(content *string) bool {
 	}
 }
 
-// place writes where a record stands, for an example line.
+// place writes where a record is, for an example line.
 func place(record *kgo.Record) string {
 	return fmt.Sprintf("%s partition %d offset %d", record.Topic, record.Partition, record.Offset)
 }

@@ -35,7 +35,7 @@ func TestRun_GivesUpOnAnOpenTransaction(t *testing.T) {
 	if !errors.Is(err, judge.ErrStalled) {
 		t.Fatalf("got %v, want ErrStalled", err)
 	}
-	for _, part := range []string{s.topic + "/0 stands at offset 2 of 3", "transaction is open at or above offset 2"} {
+	for _, part := range []string{s.topic + "/0 is at offset 2 of 3", "transaction is open at or above offset 2"} {
 		if !strings.Contains(err.Error(), part) {
 			t.Errorf("%q does not say %q", err, part)
 		}

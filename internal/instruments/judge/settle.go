@@ -20,7 +20,7 @@ func settle(config *Config, ledger *ledger, positions *positions, verdict *Verdi
 				ahead(ledger, positions, verdict, at)
 			}
 			if v.letters > 0 {
-				verdict.find(Duplicated, "%s stands at partition %d offset %d and in the dead letters too",
+				verdict.find(Duplicated, "%s is at partition %d offset %d and in the dead letters too",
 					ledger.name(at), v.partition, v.offset)
 			}
 		case v.letters > 0:
@@ -52,7 +52,7 @@ func ahead(ledger *ledger, positions *positions, verdict *Verdict, at int32) {
 	}
 }
 
-// absent decides whether a version that stands nowhere was superseded: a newer one of its message was
+// absent decides whether a version that is nowhere was superseded: a newer one of its message was
 // shown before the window that showed it was committed (invariant 2). Of several windows the first
 // commit counts, because from then on the version should have been there. A window that was read again, when Graph no longer
 // showed the version in it, counts as not committed before that: the first reading may have been lost on its way, or with the process

@@ -7,11 +7,11 @@ type Finding string
 
 // The kinds of fault.
 const (
-	// Missing: a version that was shown stands in no topic and was not superseded.
+	// Missing: a version that was shown is in no topic and was not superseded.
 	Missing Finding = "missing"
-	// Duplicated: a version stands in the topic, or in the dead letters, more than once, or in both.
+	// Duplicated: a version is in the topic, or in the dead letters, more than once, or in both.
 	Duplicated Finding = "duplicated"
-	// Reordered: an older version stands behind a newer one, or a chat is spread over partitions.
+	// Reordered: an older version comes after a newer one, or a chat is spread over partitions.
 	Reordered Finding = "reordered"
 	// Ahead: a position was stored before a version of its window was written.
 	Ahead Finding = "marks_ahead"
@@ -36,7 +36,7 @@ type Verdict struct {
 	Superseded int `json:"superseded"`
 	// Missing counts the absent versions that were not.
 	Missing int `json:"missing"`
-	// Duplicated counts surplus records: a version that stands three times counts two.
+	// Duplicated counts surplus records: a version that is there three times counts two.
 	Duplicated int `json:"duplicated"`
 	// Reordered counts records that stand behind a newer version of their message, and records that
 	// stand in another partition than the first record of their chat.
