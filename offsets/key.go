@@ -60,7 +60,7 @@ var shortEscapes = [' ']byte{'\b': 'b', '\t': 't', '\n': 'n', '\f': 'f', '\r': '
 func ParseKey(key []byte) (Key, error) {
 	var parts []json.RawMessage
 	if err := json.Unmarshal(key, &parts); err != nil || len(parts) != 2 {
-		return Key{}, fmt.Errorf("%w: the key is no JSON array of two", ErrFormat)
+		return Key{}, fmt.Errorf("%w: the key is not a JSON array of two", ErrFormat)
 	}
 	var k Key
 	if err := json.Unmarshal(parts[0], &k.Connector); err != nil {

@@ -116,7 +116,7 @@ func (p Position) Value() []byte {
 func ParseValue(value []byte) (Position, error) {
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(value, &fields); err != nil || fields == nil {
-		return Position{}, fmt.Errorf("%w: the value is no JSON object", ErrFormat)
+		return Position{}, fmt.Errorf("%w: the value is not a JSON object", ErrFormat)
 	}
 	number := func(name string) (int64, error) {
 		raw, ok := fields[name]

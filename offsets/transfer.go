@@ -88,7 +88,7 @@ func parseLine(text []byte, connector, tenant string, now int64) (user string, p
 	decode := json.NewDecoder(bytes.NewReader(text))
 	decode.DisallowUnknownFields()
 	if err := decode.Decode(&line); err != nil {
-		return "", Position{}, fmt.Errorf("it is no object of connector, partition and offset: %w", err)
+		return "", Position{}, fmt.Errorf("it is not an object of connector, partition and offset: %w", err)
 	}
 	if _, err := decode.Token(); !errors.Is(err, io.EOF) {
 		return "", Position{}, errors.New("something follows the object")

@@ -33,7 +33,7 @@ func TestParseLines_TakesAllOrNothingAndNamesEachWrongLine(t *testing.T) {
 		"two objects":       {good + good, "something follows"},
 		"another field":     {`{"connector":"teams","partition":{"tenant":"t","user":"ada"},"offset":{"version":1,"start":5},"x":1}`, `"x"`},
 		"no user":           {`{"connector":"teams","partition":{"tenant":"t"},"offset":{"version":1,"start":5}}`, "names no user"},
-		"no offset":         {`{"connector":"teams","partition":{"tenant":"t","user":"ada"}}`, "no JSON object"},
+		"no offset":         {`{"connector":"teams","partition":{"tenant":"t","user":"ada"}}`, "not a JSON object"},
 		"another tenant":    {strings.Replace(good, `"t"`, `"u"`, 1), `tenant "u"`},
 		"another connector": {strings.Replace(good, "teams", "slack", 1), `connector "slack"`},
 		"user twice":        {good + "\n" + good, "user ada is in line 1 already"},

@@ -33,7 +33,7 @@ type Encoder interface {
 // a registry. The id is the one Registry.Register returned, 0 to 2³¹−1.
 func NewConfluentEncoder(id int) (Encoder, error) {
 	if id < 0 || int64(id) > 1<<31-1 {
-		return nil, fmt.Errorf("schema: %d is no schema id", id)
+		return nil, fmt.Errorf("schema: %d is not a schema id", id)
 	}
 	header := binary.BigEndian.AppendUint32([]byte{0x00}, uint32(id))
 	return newEncoder(header, ContentTypeConfluent), nil

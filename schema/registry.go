@@ -48,7 +48,7 @@ func (c RegistryConfig) validate() error {
 		u, err := url.Parse(address)
 		switch {
 		case err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https"):
-			return fmt.Errorf("%w: URL %d is no http or https address", ErrRegistryConfig, i+1)
+			return fmt.Errorf("%w: URL %d is not an http or https address", ErrRegistryConfig, i+1)
 		case u.User != nil:
 			return fmt.Errorf("%w: URL %d holds credentials, which would stand in logs; set user and password instead",
 				ErrRegistryConfig, i+1)

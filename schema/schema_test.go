@@ -148,7 +148,7 @@ func TestSchema_CanBeReadByEveryEngine(t *testing.T) {
 		for _, f := range record.Fields {
 			path := record.Name + "." + f.Name
 			if !legal.MatchString(f.Name) {
-				t.Errorf("%s is no legal name", path)
+				t.Errorf("%s is not a legal name", path)
 			}
 			if other, clash := byCase[strings.ToLower(f.Name)]; clash {
 				t.Errorf("%s and %s differ by case only", path, other)
@@ -159,7 +159,7 @@ func TestSchema_CanBeReadByEveryEngine(t *testing.T) {
 			}
 			if path == "ChatMessage.unmapped" {
 				if describe(t, f.Type) != "map of string" || f.Default == nil || string(*f.Default) != "{}" {
-					t.Errorf("%s is no map of strings that is empty by default", path)
+					t.Errorf("%s is not a map of strings that is empty by default", path)
 				}
 				continue
 			}

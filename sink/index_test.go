@@ -81,7 +81,7 @@ func TestIndex_ASweepForgetsInSmallSteps(t *testing.T) {
 		before = x.Len()
 	}
 	if most > 400 {
-		t.Errorf("one step forgot %d of 7000 versions, which is no small part", most)
+		t.Errorf("one step forgot %d of 7000 versions, which is not a small part", most)
 	}
 	for n := range 10_000 {
 		id := identity("c", strconv.Itoa(n), int64(n), strconv.Itoa(n))

@@ -71,7 +71,7 @@ func (s settings) stamps() Stamps {
 	}
 }
 
-// least returns the smaller of two bounds of which 0 is none.
+// least returns the smaller of two bounds of which 0 means no bound.
 func least(a, b time.Duration) time.Duration {
 	if a == 0 || b != 0 && b < a {
 		return b

@@ -265,7 +265,7 @@ func (s settings) retention() time.Duration {
 	return time.Duration(ms) * time.Millisecond
 }
 
-// bound reads a limit in milliseconds; none, or one of more than a century, is no limit.
+// bound reads a limit in milliseconds; none, or one of more than a century, is not a limit.
 func (s settings) bound(name string) time.Duration {
 	ms := s.number(name, 0)
 	if ms <= 0 || ms > century.Milliseconds() {

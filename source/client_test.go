@@ -54,7 +54,7 @@ func ask(t *testing.T, status int, body string) (Page, error) {
 	return g.client().Page(t.Context(), "https://graph.test/v1.0/users/u/chats/getAllMessages?$top=50")
 }
 
-// A compressed page that is damaged anywhere is no page, never another one, and its error tells nothing of it.
+// A compressed page that is damaged anywhere is not a page, never another one, and its error tells nothing of it.
 func TestClient_TakesCompressedPagesWholeOrNotAtAll(t *testing.T) {
 	const first, second = `{"id":"1","body":"secret"}`, `{"id":"2"}`
 	whole := zipped(t, page("", first, second))
@@ -74,7 +74,7 @@ func TestClient_TakesCompressedPagesWholeOrNotAtAll(t *testing.T) {
 		return true
 	}
 	if !judge("whole", whole) {
-		t.Error("the whole is no page")
+		t.Error("the whole is not a page")
 	}
 	for n := range len(whole) {
 		if judge(fmt.Sprintf("the first %d bytes", n), whole[:n]) {

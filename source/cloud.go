@@ -44,7 +44,7 @@ func CloudNamed(name string) (Cloud, bool) {
 	return Cloud{}, false
 }
 
-// CloudOfGraph finds the cloud that a Graph root belongs to. A root that is none of Microsoft's own, such
+// CloudOfGraph finds the cloud that a Graph root belongs to. A root that is not one of Microsoft's own, such
 // as a proxy's, belongs to none.
 func CloudOfGraph(root string) (Cloud, bool) {
 	for _, c := range Clouds() {
@@ -55,7 +55,7 @@ func CloudOfGraph(root string) (Cloud, bool) {
 	return Cloud{}, false
 }
 
-// SignsInAt reports whether a login root serves the cloud. A root that is none of Microsoft's own may
+// SignsInAt reports whether a login root serves the cloud. A root that is not one of Microsoft's own may
 // serve any.
 func (c Cloud) SignsInAt(login string) bool {
 	if sameHost(chinaLogin, login) {

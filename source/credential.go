@@ -115,7 +115,7 @@ func (c Credentials) credential() (azcore.TokenCredential, error) {
 		}
 		return uncached{credential}, nil
 	default:
-		return nil, fmt.Errorf("%q is no kind of credential", c.Kind)
+		return nil, fmt.Errorf("%q is not a kind of credential", c.Kind)
 	}
 }
 

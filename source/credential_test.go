@@ -170,7 +170,7 @@ func TestCredentials_EveryKindIsRefusedByName(t *testing.T) {
 			managedIdentity(t, sim, "00000000-0000-4000-8000-000000000000")
 			c.Kind = AuthManagedIdentity
 		}, "the managed identity endpoint refused"},
-		"a kind there is not": {func(_ *testing.T, c *Credentials) { c.Kind = "device" }, "no kind of credential"},
+		"a kind there is not": {func(_ *testing.T, c *Credentials) { c.Kind = "device" }, "not a kind of credential"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := base

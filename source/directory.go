@@ -65,7 +65,7 @@ func (d *Directory) Excludes(user string) (excluded, certain bool) {
 	return false, certain
 }
 
-// Discover finds the users. It gives all or an error: a listing that breaks off is none.
+// Discover finds the users. It gives all or an error: a listing that breaks off counts for nothing.
 func (d *Directory) Discover(ctx context.Context) (Found, error) {
 	excluded := make(map[string]bool, len(d.Exclude))
 	for _, name := range d.Exclude {

@@ -67,7 +67,7 @@ func (g *graph) RoundTrip(r *http.Request) (*http.Response, error) {
 	if header == nil {
 		header = http.Header{}
 	}
-	if header["Date"] == nil { // an empty list is none at all
+	if header["Date"] == nil { // an empty list means no header
 		header.Set("Date", time.Now().UTC().Format(http.TimeFormat))
 	}
 	return &http.Response{StatusCode: status, Header: header, Body: io.NopCloser(strings.NewReader(body)), ContentLength: int64(len(body)), Request: r}, nil

@@ -47,7 +47,7 @@ func NewLadder(rungs []time.Duration, interval time.Duration) (Ladder, error) {
 		case r < MinRung:
 			return Ladder{}, fmt.Errorf("%w: rung %v is shorter than %v", ErrLadder, r, MinRung)
 		case r%time.Millisecond != 0:
-			return Ladder{}, fmt.Errorf("%w: rung %v is no whole number of milliseconds", ErrLadder, r)
+			return Ladder{}, fmt.Errorf("%w: rung %v is not a whole number of milliseconds", ErrLadder, r)
 		case i > 0 && r == sorted[i-1]:
 			return Ladder{}, fmt.Errorf("%w: rung %v is given twice", ErrLadder, r)
 		}

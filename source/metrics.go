@@ -125,7 +125,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	return m
 }
 
-// age is how long ago an instant in milliseconds is, in seconds; not a number for 0, which is none.
+// age is how long ago an instant in milliseconds is, in seconds; not a number for 0, which means that there is none.
 func age(instant int64) float64 {
 	if instant == 0 {
 		return math.NaN()

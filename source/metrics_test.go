@@ -11,7 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 )
 
-// What comes with 200 and is no page has failed.
+// What comes with 200 and is not a page has failed.
 func TestMetrics_CountRequestsByWhatCameOfThem(t *testing.T) {
 	for outcome, body := range map[string]string{
 		"ok":                    emptyPage,

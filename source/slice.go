@@ -232,7 +232,7 @@ func (p *Poller) newSlice(u *user, window offsets.Window, now time.Time) (s *sli
 	return s, true
 }
 
-// proceeded tells that a page of the present slice has come. What failed before the first page that had not come yet is no failure
+// proceeded tells that a page of the present slice has come. What failed before the first page that had not come yet is not a failure
 // in a row with what may fail after it. A user who was suspended for its own reason, which may lie on a page further on, is no better
 // off before the slice ends.
 func (p *Poller) proceeded(u *user, pages int) {

@@ -82,7 +82,7 @@ func TestStatus_StallNamesWhatKeepsTheTenantFromMakingProgress(t *testing.T) {
 }
 
 // While requests fail, the status says within five seconds why no page arrives. A wait of seconds that Graph
-// asks for by 429 is no stall.
+// asks for by 429 is not a stall.
 func TestStatus_AFailureIsShownWithinFiveSeconds(t *testing.T) {
 	for name, c := range map[string]struct {
 		answer func(int, *http.Request) (int, http.Header, string)

@@ -77,7 +77,7 @@ type standing struct {
 	wanted          time.Time
 	slow            bool           // read in the slow lane
 	suspended       *SuspendedUser // nil if the user was not
-	probe           time.Time      // when the user's probe of a tenant in trouble began, zero if it is none
+	probe           time.Time      // when the user's probe of a tenant in trouble began, zero if it is not one
 }
 
 // pace is how much of the users' past is read per second, each second weighing less the longer ago it was.

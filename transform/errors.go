@@ -15,7 +15,7 @@ var (
 
 	// ErrTime means that the created, modified, edited or deleted time of an item is invalid. Message
 	// returns it; the text names the property.
-	ErrTime = errors.New("item has a time that is none")
+	ErrTime = errors.New("item has an invalid time")
 
 	// ErrForeignRecord means that this connector did not write a record. IdentityFromHeaders returns it.
 	ErrForeignRecord = errors.New("record was not written by this connector")

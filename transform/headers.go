@@ -109,7 +109,7 @@ func IdentityFromHeaders(key, eventID, subject, eventTime []byte) (Identity, err
 	}
 	t, ok := parseInstant(eventTime)
 	if !ok {
-		return Identity{}, fmt.Errorf("%w: ce_time is no time", ErrForeignRecord)
+		return Identity{}, fmt.Errorf("%w: ce_time is not a time", ErrForeignRecord)
 	}
 	return Identity{
 		ChatID:  chat,

@@ -116,9 +116,9 @@ func Identify(item []byte) (Identity, error) {
 	case id.ID == "":
 		return id, fmt.Errorf("%w: id is missing or no text", ErrUnidentified)
 	case read.modified.bad:
-		return id, fmt.Errorf("%w: lastModifiedDateTime is no time", ErrUnidentified)
+		return id, fmt.Errorf("%w: lastModifiedDateTime is not a time", ErrUnidentified)
 	case read.created.bad:
-		return id, fmt.Errorf("%w: createdDateTime is no time", ErrUnidentified)
+		return id, fmt.Errorf("%w: createdDateTime is not a time", ErrUnidentified)
 	case read.modified.set:
 		id.Version.Time = read.modified.millis
 	case read.created.set:
@@ -157,7 +157,7 @@ type textProperty struct {
 	seen  bool
 }
 
-// timeProperty is a time of an item: absent or null, a time, or something that is no time.
+// timeProperty is a time of an item: absent or null, a time, or something that is not a time.
 type timeProperty struct {
 	millis         int64
 	seen, set, bad bool
@@ -168,7 +168,7 @@ func (r *identityReader) item(item []byte) (wrong string) {
 	const malformed = "malformed JSON"
 	r.data = item
 	if !r.take('{') {
-		return "it is no JSON object"
+		return "it is not a JSON object"
 	}
 	if r.take('}') {
 		return r.end()
@@ -228,7 +228,7 @@ func (r *identityReader) end() (wrong string) {
 	return ""
 }
 
-// readText stores a JSON string; any other kind of value, or a string that is no Unicode, counts as
+// readText stores a JSON string; any other kind of value, or a string that is not Unicode, counts as
 // none. A second property of the name is malformed.
 func (r *identityReader) readText(p *textProperty) (ok bool) {
 	if p.seen {

@@ -71,7 +71,7 @@ func checkLossless(way avroWay, item []byte) error {
 	}
 	got, err := parseJSON(rebuilt)
 	if err != nil {
-		return fmt.Errorf("what was rebuilt is no JSON: %w", err)
+		return fmt.Errorf("what was rebuilt is not JSON: %w", err)
 	}
 	return same("", want, got)
 }

@@ -80,7 +80,7 @@ func TestDeadLetter_HoldsNoBodyIfThePolicyLeavesItOut(t *testing.T) {
 			t.Errorf("want %s\ngot  %s", want, letter)
 		}
 		if !json.Valid(letter) || bytes.Contains(letter, []byte(secret)) {
-			t.Errorf("%s is no JSON, or gives it away", letter)
+			t.Errorf("%s is not JSON, or gives it away", letter)
 		}
 	}
 }

@@ -91,7 +91,7 @@ func (w *rebuilder) quote(name, value string) {
 	quoted, err := jsontext.AppendQuote(w.out, value)
 	if err != nil {
 		if w.err == nil {
-			w.err = fmt.Errorf("rebuild the JSON: %s holds what is no UTF-8", name)
+			w.err = fmt.Errorf("rebuild the JSON: %s holds what is not UTF-8", name)
 		}
 		return
 	}

@@ -109,7 +109,7 @@ func TestMessage_RefusesEveryNameThatStandsTwice(t *testing.T) {
 			t.Errorf("%s: %v", item, err)
 		}
 	}
-	// The same name in different objects is no second one.
+	// The same name in different objects is not a second one.
 	if _, _, err := Message([]byte(`{"id":"1","from":{"user":{"id":"1"}},"mentions":[{"id":1},{"id":1}]}`), Policy{}); err != nil {
 		t.Error(err)
 	}

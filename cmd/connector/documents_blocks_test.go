@@ -20,7 +20,7 @@ var typed = regexp.MustCompile(`(?m)^(?:connector|go|helm|kubectl|docker|curl|az
 
 // TestDocuments_EveryBlockSaysWhatBecomesOfIt holds each block of a page to the comment in front of it (package
 // test/document): the test that is named is there and takes the page's blocks, the script has such a line, and what is
-// only shown is no command.
+// only shown is not a command.
 func TestDocuments_EveryBlockSaysWhatBecomesOfIt(t *testing.T) {
 	declared := regexp.MustCompile(`(?m)^func (Test\w+)\(`)
 	var script []byte // and the commands of the targets that it calls
@@ -67,7 +67,7 @@ func TestDocuments_EveryBlockSaysWhatBecomesOfIt(t *testing.T) {
 			case kind == "shows" && typed.MatchString(block.Text):
 				t.Errorf("%s:%d: it shows a command, which something has to run", page, block.Line)
 			case kind != "shows" && kind != "needs":
-				t.Errorf("%s:%d: %q is no word for what becomes of it", page, block.Line, block.Mark)
+				t.Errorf("%s:%d: %q is not a word for what becomes of it", page, block.Line, block.Mark)
 			}
 		}
 	}

@@ -21,7 +21,7 @@ ADMIN_ADDRESS. The command reads no other variable and needs neither Graph nor K
 It is the image's HEALTHCHECK, because the image contains neither a shell nor curl. Kubernetes asks /healthz and
 /readyz itself. /readyz says whether the connector makes progress; this command does not.
 
-Exit codes: 0 the process answers. 1 it does not. 2 ADMIN_ADDRESS is invalid, or is none, so nothing can answer.`,
+Exit codes: 0 the process answers. 1 it does not. 2 ADMIN_ADDRESS is invalid, or none, so nothing can answer.`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if timeout <= 0 {

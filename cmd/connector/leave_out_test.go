@@ -72,7 +72,7 @@ func TestRun_LeavesOutWhatItIsToldTo(t *testing.T) {
 			}
 			var m schema.ChatMessage
 			if rest, err := decoder.DecodeSingleObject(r.Value, &m); err != nil || len(rest) != 0 {
-				t.Fatalf("without a registry it is no single object: %v, %d bytes left", err, len(rest))
+				t.Fatalf("without a registry it is not a single object: %v, %d bytes left", err, len(rest))
 			}
 			content := m.Body != nil && m.Body.Content != nil
 			for _, attachment := range m.Attachments {

@@ -42,7 +42,7 @@ further back than the longest rung and SOURCE_POLL_INTERVAL together (72h by def
 
 What nobody reads is not missed: versions before a user's start, and of users who were removed before or are excluded.
 
-What the topic holds and Graph does not show is no fault: "replaced" by a newer version, "purged" by Graph 21 days after it
+What the topic holds and Graph does not show is not a fault: "replaced" by a newer version, "purged" by Graph 21 days after it
 was deleted, or "extra", for instance because it was modified after --to and not read since, or its mailbox is gone. With
 --users only chats of which Graph shows these users something are looked at for this.
 

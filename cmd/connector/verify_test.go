@@ -84,7 +84,7 @@ func TestVerify_FindsAllThenWhatIsMissingAndARewindBringsNothingTwice(t *testing
 	reads := []string{"ApiVersions", "Metadata", "ListOffsets", "Fetch", "OffsetForLeaderEpoch", "GetTelemetrySubscriptions", "PushTelemetry"}
 	for kind := range kinds {
 		if !slices.Contains(reads, kind) {
-			t.Errorf("the audit asked Kafka for %s, which is no reading", kind)
+			t.Errorf("the audit asked Kafka for %s, which is not a reading", kind)
 		}
 	}
 	if kinds["Fetch"] == 0 {
@@ -185,7 +185,7 @@ func TestVerify_AMissingTopicIsNamed(t *testing.T) {
 	if r := s.run("verify", "--from", "2h", "--to", "1h"); r.code != exitUsage || !strings.Contains(r.err, "there is no such topic: teams.chat.messages; is it KAFKA_TOPIC") {
 		t.Errorf("exit code %d: %s", r.code, r.err)
 	}
-	// A tenant that is not let in is no report with nothing missing.
+	// Where the tenant is not let in, there is an error and no report that nothing is missing.
 	t.Setenv("AZURE_CLIENT_SECRET", "canary-secret-value")
 	r := s.run("verify", "--from", "2h", "--to", "1h")
 	if r.code != exitFailed || !strings.Contains(r.err, "AADSTS7000215") || r.out != "" || strings.Contains(r.err, "canary-secret-value") {

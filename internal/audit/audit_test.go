@@ -35,7 +35,7 @@ func TestRun_AVersionIsPresentSupersededDifferentOrMissing(t *testing.T) {
 	}
 }
 
-// What only the topic holds is no fault.
+// What only the topic holds is not a fault.
 func TestRun_WhatOnlyTheTopicHoldsIsReplacedPurgedOrExtra(t *testing.T) {
 	s := newStage(t, 1)
 	s.cfg.From, s.cfg.To = time.UnixMilli(noon-24*30*hour), time.UnixMilli(noon+hour)

@@ -193,7 +193,7 @@ func (a *audit) beyond(v version, known seen, absent map[message][]version, now 
 	}
 }
 
-// excuse counts why an absent version may be absent. A single mailbox that was read past it is no excuse.
+// excuse counts why an absent version may be absent. A single mailbox that was read past it is not an excuse.
 func (r *Report) excuse(f flags) string {
 	switch {
 	case f&read != 0:

@@ -16,7 +16,7 @@ func asUTF16(text string) string {
 	return string(b)
 }
 
-// What an editor puts before the text is no part of a secret, whichever the variable.
+// What an editor puts before the text is not part of a secret, whichever the variable.
 func TestSecretFile_AByteOrderMarkIsNoPartOfIt(t *testing.T) {
 	for name, data := range map[string]string{"UTF-8 with a mark": "\xEF\xBB\xBFpässword\r\n", "UTF-16": asUTF16("pässword\r\n")} {
 		s := valid()

@@ -100,7 +100,7 @@ func TestIdentity_AmbiguousOrIncompleteSetsAreRefusedByName(t *testing.T) {
 		"no application":          {func(s *Settings) { s.AzureClientID = "" }, "AZURE_CLIENT_ID", "is not set"},
 		"a kind there is not":     {func(s *Settings) { s.GraphAuth = "device-code" }, "GRAPH_AUTH", "workload-identity"},
 		"a domain for the tenant": {func(s *Settings) { s.AzureTenantID = "contoso.onmicrosoft.com" }, "AZURE_TENANT_ID", "GUID"},
-		"a certificate that is none": {func(s *Settings) { s.AzureClientSecret, s.AzureClientCertificatePath = "", token },
+		"a file without a certificate": {func(s *Settings) { s.AzureClientSecret, s.AzureClientCertificatePath = "", token },
 			"AZURE_CLIENT_CERTIFICATE_PATH", "neither PEM nor a readable PFX"},
 		"a certificate that is not there": {func(s *Settings) { s.AzureClientSecret, s.AzureClientCertificatePath = "", pem+"x" },
 			"AZURE_CLIENT_CERTIFICATE_PATH", "cannot be used"},

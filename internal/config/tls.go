@@ -69,7 +69,7 @@ func (p *parser) kafkaTLS() *TLS {
 	return p.tls("KAFKA_TLS_CA_FILE", s.KafkaTLSCAFile, "KAFKA_TLS_CERT_FILE", s.KafkaTLSCertFile, "KAFKA_TLS_KEY_FILE", s.KafkaTLSKeyFile)
 }
 
-// errNoCertificate says that a file is no collection of root certificates.
+// errNoCertificate says that a file is not a collection of root certificates.
 var errNoCertificate = errors.New("the file holds no PEM certificate")
 
 // readRoots adds a file's certificates to the system's.

@@ -145,10 +145,10 @@ func TestConvert_ReportsDeadLettersWithPlaceAndReason(t *testing.T) {
 {"id":"6","createdDateTime":"2021-05-25T20:12:14Z","chatId":"c"}
 `
 	const wantErr = `line 2, byte 85: dead letter (identify): item has no usable identity: chatId is missing or no text
-line 3, byte 116: dead letter (transform): item has a time that is none: deletedDateTime
+line 3, byte 116: dead letter (transform): item has an invalid time: deletedDateTime
 line 4, byte 248: dead letter (transform): item is malformed: duplicate member name
 line 5, byte 381: invalid JSON: invalid character '\n' in string (expecting non-control character)
-line 6, byte 383: dead letter (identify): item has no usable identity: it is no JSON object
+line 6, byte 383: dead letter (identify): item has no usable identity: it is not a JSON object
 `
 	if !errors.Is(got.err, ErrIncomplete) || !strings.Contains(got.err.Error(), "2 did, 5 did not") || got.out != wantOut || got.complaints != wantErr {
 		t.Errorf("%v\n%s\nwant\n%s\n%s\nwant\n%s", got.err, got.out, wantOut, got.complaints, wantErr)

@@ -49,7 +49,7 @@ func TestItemReader_CutsEveryShapeIntoItems(t *testing.T) {
 		{"an item a line", "{\"id\":\"1\"}\r\n\r\n{\"id\":\"2\"}\r\n", []string{`1:0 {"id":"1"}`, `3:14 {"id":"2"}`}},
 		{"pages one behind the other", `{"value":[{"id":"1"}]} {"value":[{"id":"2"}]}`, []string{`1:10 {"id":"1"}`, `1:33 {"id":"2"}`}},
 		{"an array of pages", `[{"value":[{"id":"1"}]},{"id":"2"}]`, []string{`1:11 {"id":"1"}`, `1:24 {"id":"2"}`}},
-		{"what is no item", `[5,null,"x",true]`, []string{`1:1 5`, `1:3 null`, `1:8 "x"`, `1:12 true`}},
+		{"what is not an item", `[5,null,"x",true]`, []string{`1:1 5`, `1:3 null`, `1:8 "x"`, `1:12 true`}},
 		{"what is odd inside an item", "{\"id\":\"1\",\"id\":\"\xff\"}", []string{"1:0 {\"id\":\"1\",\"id\":\"\xff\"}"}},
 		{"a bad line between good ones", "{\"id\":\"1\"}\n{\"id\": tru}\n{\"id\":\"2\"}\n", []string{`1:0 {"id":"1"}`, `2:21 !`, `3:23 {"id":"2"}`}},
 		{"a line that was cut off", "{\"id\":\"1\"\n{\"id\":\"2\"}\n", []string{`2:10 !`, `2:10 {"id":"2"}`}},
@@ -158,7 +158,7 @@ func FuzzItemReader(f *testing.F) {
 			case err != nil:
 				t.Fatal(err)
 			case !json.Valid(item.raw):
-				t.Fatalf("%q is no value", item.raw)
+				t.Fatalf("%q is not a value", item.raw)
 			}
 			if at.offset < last.offset || at.offset > int64(len(input)) || at.line < last.line {
 				t.Fatalf("%v behind %v", at, last)

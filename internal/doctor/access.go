@@ -135,7 +135,7 @@ func (k *kafka) accessTransactionalID(ctx context.Context) Finding {
 	return ok("the account may write with the transactional id of each tenant")
 }
 
-// codeOf is the code of a broker's error, 0 if it is none.
+// codeOf is the code of a broker's error, 0 if it is not one.
 func codeOf(err error) int16 {
 	var answered *kerr.Error
 	if errors.As(err, &answered) {

@@ -76,12 +76,12 @@ func TestGroup_ADenialIsNamedAndMended(t *testing.T) {
 	if _, err := m.group.Outside(); err != nil {
 		t.Errorf("a member still says %v", err)
 	}
-	if n := strings.Count(s.logs.String(), "is no member of the group"); n != 1 {
+	if n := strings.Count(s.logs.String(), "is not a member of the group"); n != 1 {
 		t.Errorf("%d log lines of one reason\n%s", n, s.logs)
 	}
 }
 
-// A process that lost its membership is no member while it tries to join again, whatever keeps it from that.
+// A process that lost its membership is not a member while it tries to join again, whatever keeps it from that.
 func TestGroup_ALostMembershipIsNoMembership(t *testing.T) {
 	t.Parallel()
 	ctx := within(t, time.Minute)
@@ -95,7 +95,7 @@ func TestGroup_ALostMembershipIsNoMembership(t *testing.T) {
 	ending := s.kafka.Cluster().Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.EndTxn}, Err: kerr.ConcurrentTransactions, Count: -1})
 	eventually(t, ctx, "the membership to be lost", func() bool { return !m.group.Joined() })
 	if m.tenant.State().Phase == Idle {
-		t.Error("the stream has ended before the process said that it is no member")
+		t.Error("the stream has ended before the process said that it is not a member")
 	}
 	ending.Remove()
 	loading.Remove()

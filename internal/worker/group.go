@@ -182,7 +182,7 @@ func (g *Group) watch(ctx context.Context, cl *kgo.Client) {
 			}
 			err := fmt.Errorf("worker: join the group %s: %w", g.Name, session.Err)
 			if _, last := g.Outside(); last == nil || last.Error() != err.Error() {
-				g.Log.Error("this process is no member of the group and tries again", "error", err)
+				g.Log.Error("this process is not a member of the group and tries again", "error", err)
 			}
 			g.mu.Lock()
 			g.err = err
@@ -256,7 +256,7 @@ const confirmPause = 100 * time.Millisecond
 
 // confirm asks the group's coordinator whether this process is still a member of the present generation: then
 // its tenants are its own, and whoever fenced one of them is outside the group. A process that was
-// paused for longer than its session is none. A rebalance is waited for: what it takes away
+// paused for longer than its session is not one. A rebalance is waited for: what it takes away
 // ends the context.
 func (g *Group) confirm(ctx context.Context, cl *kgo.Client) error {
 	for {

@@ -43,7 +43,7 @@ func resident(pid int) float64 {
 }
 
 // peak is the most memory a process has had so far, in MiB. Source: proc_pid_status(5), VmHWM, in kB. What the system tells of a process
-// that has ended is no use: there it counts from the moment of the fork, when the process was still this one.
+// that has ended is of no use: there it counts from the moment of the fork, when the process was still this one.
 func peak(pid int) float64 {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {

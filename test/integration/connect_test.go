@@ -46,7 +46,7 @@ func consoleConsumerReadsPositions(t *testing.T, ctx context.Context, l *library
 }
 
 // positions are what is in the offsets topic: of the records for a user the newest, and the keys, byte for byte, whose
-// last record is no tombstone.
+// last record is not a tombstone.
 func (s *stage) positions(t *testing.T, ctx context.Context) (positions map[string]offsets.Position, keys []string) {
 	t.Helper()
 	last, newest := make(map[string]*kgo.Record), make(map[string]*kgo.Record)

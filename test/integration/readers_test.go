@@ -78,7 +78,7 @@ func TestReaders(t *testing.T) {
 }
 
 // newLibrary lets the connector write the topic, under the names that the snippets use, kills it once on the way and
-// adds a transaction that is aborted: whoever reads uncommitted gets a record that is none.
+// adds a transaction that is aborted: whoever reads uncommitted gets a record that is not one.
 func newLibrary(t *testing.T, cluster *kafka.Cluster, schemas *registry.Registry) *library {
 	t.Helper()
 	ctx := within(t, 2*time.Minute)
@@ -98,7 +98,7 @@ func newLibrary(t *testing.T, cluster *kafka.Cluster, schemas *registry.Registry
 	return l
 }
 
-// abort leaves a record that is no message in each partition, and one that is no position, in a transaction that is aborted.
+// abort leaves a record that is not a message in each partition, and one that is not a position, in a transaction that is aborted.
 func (s *stage) abort(t *testing.T, ctx context.Context) {
 	t.Helper()
 	cl, err := kgo.NewClient(kgo.SeedBrokers(s.cluster.Brokers()...), kgo.TransactionalID("aborted"),

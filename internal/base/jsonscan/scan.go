@@ -159,7 +159,7 @@ func Literal(data []byte, at int, word string) (end int, ok bool) {
 	return end, true
 }
 
-// Space is the index of the first byte at or behind an index that is no white space.
+// Space is the index of the first byte at or behind an index that is not white space.
 func Space(data []byte, at int) int {
 	for at < len(data) {
 		switch data[at] {
@@ -172,7 +172,7 @@ func Space(data []byte, at int) int {
 	return at
 }
 
-// Value finds the end of the value that begins at an index, which is no white space.
+// Value finds the end of the value that begins at an index, which is not white space.
 func Value(data []byte, at int) (end int, ok bool) { return value(data, at, mostDepth) }
 
 // value is Value with a bound to what may stand within it.

@@ -157,7 +157,7 @@ func TestStartKafka_SaysThatThePortIsTaken(t *testing.T) {
 		t.Fatal("started on a port that is taken")
 	}
 	if errors.Is(err, embedded.ErrOptions) {
-		t.Errorf("a taken port is no contradiction in the options: %v", err)
+		t.Errorf("a taken port is not a contradiction in the options: %v", err)
 	}
 }
 

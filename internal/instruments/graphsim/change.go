@@ -89,7 +89,7 @@ func (s *Server) Apply(change Change) (Changed, error) {
 		}
 		return Changed{}, nil
 	default:
-		return Changed{}, fmt.Errorf("%w: %q is no kind of change", ErrChange, change.Do)
+		return Changed{}, fmt.Errorf("%w: %q is not a kind of change", ErrChange, change.Do)
 	}
 }
 
@@ -112,7 +112,7 @@ func (s *Server) createMessage(change Change, delays delays) (Changed, error) {
 	if change.Bad != "" {
 		for kind = kindNoID; kind.bad() != change.Bad; kind++ {
 			if kind == kindEnd {
-				return Changed{}, fmt.Errorf("%w: %q is no kind of bad item", ErrChange, change.Bad)
+				return Changed{}, fmt.Errorf("%w: %q is not a kind of bad item", ErrChange, change.Bad)
 			}
 		}
 	}

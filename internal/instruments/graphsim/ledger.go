@@ -105,7 +105,7 @@ func (s *span) add(at int64) {
 }
 
 // missed is when the first reading after the one that showed an item last began that should have shown it too, 0 if there was
-// none. The present reading is none of them, whatever it has asked for so far.
+// none. The present reading is not one of them, whatever it has asked for so far.
 func (a *asked) missed(render renderer, it *item, last uint64) (at int64) {
 	for i := len(a.noted) - 1; i >= 0 && a.noted[i].number > uint32(last>>32); i-- {
 		if r := &a.noted[i]; r.number < a.begun && r.wants(render, it, last) {
@@ -126,7 +126,7 @@ func (a *asked) overtaken(render renderer, it *item) (to int64) {
 	return to
 }
 
-// ask takes a request down. If it is no next page of the one before it, a reading begins.
+// ask takes a request down. If it is not a next page of the one before it, a reading begins.
 func (l *ledger) ask(last *asked, req pageRequest, more bool, at int64) {
 	same := req.win == last.win && req.clauses.String() == last.clauses.String()
 	next := same && (req.offset > last.offset || req.offset == last.offset && req.pass > last.pass)

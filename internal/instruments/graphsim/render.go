@@ -236,7 +236,7 @@ func appendQuotedTime(b []byte, millis, ticks int64) []byte {
 	return append(b, '"')
 }
 
-// appendBadTime appends a value that is no time, near enough to one to be mistaken for it.
+// appendBadTime appends a value that is not a time, near enough to one to be mistaken for it.
 func appendBadTime(b []byte, index uint32, millis int64) []byte {
 	whole := appendTime(nil, millis, 0)
 	switch index % 4 {

@@ -47,14 +47,14 @@ func TestRun_AcceptsWhatIsRight(t *testing.T) {
 	}
 	var sample map[string]any
 	if err := json.Unmarshal([]byte(v.Samples[0]), &sample); err != nil {
-		t.Fatalf("a sample is no JSON: %v", err)
+		t.Fatalf("a sample is not JSON: %v", err)
 	}
 	if sample["body"] == "" || sample["from"] != "Alice" || sample["chatId"] == "" {
 		t.Errorf("the sample shows too little: %s", v.Samples[0])
 	}
 }
 
-// Nothing to judge is no error, and no hanging: all partitions are empty.
+// Nothing to judge is not an error, and no hanging: all partitions are empty.
 func TestRun_TakesEmptyTopics(t *testing.T) {
 	s := newScene(t, newStack(t), 3)
 	s.expect(counts{})
@@ -220,7 +220,7 @@ func TestRun_FindsEveryFault(t *testing.T) {
 			},
 			want:  counts{exposed: 2, inTopic: 2, mismatched: 1},
 			kind:  judge.Mismatched,
-			names: []string{"ce_source does not", "ce_subject is not", "ce_type is none", "ce_specversion is not", "content-type is missing"},
+			names: []string{"ce_source does not", "ce_subject is not", "ce_type is not one of", "ce_specversion is not", "content-type is missing"},
 		},
 		{
 			name: "headers that stand twice",
@@ -277,7 +277,7 @@ func TestRun_FindsEveryFault(t *testing.T) {
 			kind: judge.Undecodable,
 		},
 		{
-			name: "a position that is none",
+			name: "an invalid position",
 			write: func(s *scene) {
 				s.commit(s.record(v1, 0), s.record(v2, 0), s.position(alice, noon, map[string]any{"window": map[string]any{"to": 1}}))
 			},
@@ -297,13 +297,13 @@ func TestRun_FindsEveryFault(t *testing.T) {
 			names: []string{"not of format version 1"},
 		},
 		{
-			name: "a position whose mark is no number",
+			name: "a position whose mark is not a number",
 			write: func(s *scene) {
 				s.commit(s.record(v1, 0), s.record(v2, 0), s.position(alice, noon, map[string]any{"mark.10m0s": "noon"}))
 			},
 			want:  counts{exposed: 2, inTopic: 2, undecodable: 1},
 			kind:  judge.Undecodable,
-			names: []string{"a time in the value is no number"},
+			names: []string{"a time in the value is not a number"},
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {

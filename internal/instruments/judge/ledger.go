@@ -262,7 +262,7 @@ func (l *ledger) addVersion(line *ledgerLine) (int32, error) {
 	if line.BodySHA256 != nil {
 		switch sum, err := hex.DecodeString(*line.BodySHA256); {
 		case err != nil || len(sum) != sha256.Size && len(sum) != 0:
-			return none, errors.New("bodySha256 is no SHA-256")
+			return none, errors.New("bodySha256 is not a SHA-256")
 		case len(sum) == 0:
 			v.bodyState = bodyNull
 		default:

@@ -27,7 +27,7 @@ func (l *letters) read(record *kgo.Record) {
 		at = l.identify(record.Value)
 	}
 	if at == none {
-		l.verdict.find(Unknown, "%s: the dead letter is no item that was shown", place(record))
+		l.verdict.find(Unknown, "%s: the dead letter is not an item that was shown", place(record))
 		return
 	}
 	v := &l.ledger.versions[at]

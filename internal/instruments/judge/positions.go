@@ -133,7 +133,7 @@ func parsePosition(value []byte) (map[string]int64, error) {
 	decoder.UseNumber()
 	var object map[string]any
 	if err := decoder.Decode(&object); err != nil || object == nil {
-		return nil, errors.New("the value is no JSON object")
+		return nil, errors.New("the value is not a JSON object")
 	}
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
 		return nil, errors.New("something follows the value's JSON object")
@@ -146,12 +146,12 @@ func parsePosition(value []byte) (map[string]int64, error) {
 		case json.Number:
 			number, err := value.Int64()
 			if err != nil && (name == positionDone || strings.HasPrefix(name, positionMarkPrefix)) {
-				return nil, errors.New("a time in the value is no whole number")
+				return nil, errors.New("a time in the value is not a whole number")
 			}
 			fields[name] = number
 		default:
 			if name == positionDone || strings.HasPrefix(name, positionMarkPrefix) {
-				return nil, errors.New("a time in the value is no number")
+				return nil, errors.New("a time in the value is not a number")
 			}
 		}
 	}
@@ -167,7 +167,7 @@ func parsePosition(value []byte) (map[string]int64, error) {
 //
 // Where the showing was overtaken, an end up to that of the reading which lacked the version is that reading's, whoever committed it:
 // a process that was thought dead got the showing, while its successor had read further before the version was visible. That reading
-// is committed once, so one that was before the showing is none of those after it.
+// is committed once, so one that was before the showing is not one of those after it.
 //
 // Timestamps are cut to milliseconds, so a position of the showing's own millisecond counts as later.
 // Taking it as the commit can only bring the commit forward, which is the strict side.

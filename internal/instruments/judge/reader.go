@@ -147,7 +147,7 @@ func (r *reader) read(ctx context.Context, take func(*kgo.Record) error, progres
 	return nil
 }
 
-// poll waits for records until the deadline; that it passes is no error here.
+// poll waits for records until the deadline; that it passes is not an error here.
 func (r *reader) poll(ctx context.Context, deadline time.Time) (kgo.Fetches, error) {
 	waiting, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()

@@ -126,7 +126,7 @@ func (r *records) contradictions(record *kgo.Record, decoded *chatMessage, at in
 	check(headers[headerSpecVersion] == specVersion, "ce_specversion is not 1.0")
 	check(headers[headerID] == chatID+"/"+id+"/"+decoded.etag(), "ce_id is not chatId/id/etag")
 	check(headers[headerSubject] == id, "ce_subject is not the id")
-	check(slices.Contains(eventTypes, headers[headerType]), "ce_type is none of created, updated, deleted")
+	check(slices.Contains(eventTypes, headers[headerType]), "ce_type is not one of created, updated, deleted")
 	tenant, sourced := strings.CutPrefix(headers[headerSource], sourcePrefix)
 	check(sourced && tenant != "" && (r.config.Tenant == "" || tenant == r.config.Tenant), "ce_source does not name the tenant")
 	check(headers[headerContentType] != "", "content-type is missing")

@@ -89,7 +89,7 @@ func TestRun_RefusesALedgerItCannotTrust(t *testing.T) {
 		"two seqs of one version":  start + `]}` + "\n" + strings.Replace(start, `"seq":1`, `"seq":2`, 1) + `]}`,
 		"one seq for two versions": start + `]}` + "\n" + strings.Replace(start, `"etag":"1"`, `"etag":"2"`, 1) + `]}`,
 		"hash of another length":   strings.Replace(start, `"bodySha256":""`, `"bodySha256":"abcd"`, 1) + `]}`,
-		"a time that is none":      start + `{"user":"alice","at":"noon","to":1}]}`,
+		"an invalid time":          start + `{"user":"alice","at":"noon","to":1}]}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newScene(t, stack, 1)
@@ -162,7 +162,7 @@ func TestRun_SaysWhichTopicIsMissing(t *testing.T) {
 	})
 }
 
-// The ledger comes over HTTP as well; one that breaks off, or an answer that is none, is refused.
+// The ledger comes over HTTP as well; one that breaks off, or an answer that is not one, is refused.
 func TestRun_FetchesTheLedger(t *testing.T) {
 	stack := newStack(t)
 	s := newScene(t, stack, 1)
@@ -201,7 +201,7 @@ func TestRun_FetchesTheLedger(t *testing.T) {
 	}
 }
 
-// A registry that is down is no fault of the data.
+// A registry that is down is not a fault of the data.
 func TestRun_RefusesWithoutARegistry(t *testing.T) {
 	stack := newStack(t)
 	s := newScene(t, stack, 1)

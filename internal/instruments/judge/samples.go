@@ -72,7 +72,7 @@ func (s *samples) take(record *kgo.Record, decoder *decoder) {
 			line.Body = string(runes[:sampleBody]) + "…"
 		}
 	}
-	// A schema without a sender is no fault; the sample then goes without.
+	// A schema without a sender is not a fault; the sample then goes without.
 	var more sampled
 	if decoder.decode(context.Background(), record.Value, &more) == nil &&
 		more.From != nil && more.From.User != nil && more.From.User.DisplayName != nil {

@@ -17,7 +17,7 @@ const (
 	Ahead Finding = "marks_ahead"
 	// Unknown: a record or a dead letter holds what the source never showed.
 	Unknown Finding = "unknown"
-	// Undecodable: a record is no framed Avro of a registered schema, or a position is no position.
+	// Undecodable: a record is not framed Avro of a registered schema, or a position is not a position.
 	Undecodable Finding = "undecodable"
 	// BodyMismatch: the body in the record is not the body that was shown.
 	BodyMismatch Finding = "body_mismatch"
