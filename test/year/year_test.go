@@ -37,14 +37,14 @@ const (
 
 var (
 	seed = flag.Uint64("seed", 1, "what decides the tenant and what happens to it")
-	days = flag.Int("days", 365, "how long the year is; 20 with -short")
+	days = flag.Int("days", 365, "how long the year is; 10 with -short")
 )
 
 // Nothing is missing, nothing is written twice and nothing backwards in a year of everything at once.
 func TestYear(t *testing.T) {
 	length := time.Duration(*days) * day
 	if testing.Short() {
-		length = 20 * day
+		length = 10 * day
 	}
 	live(t, *seed, length)
 }
