@@ -5,12 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/teams-kafka/connector/internal/base/txn"
 )
 
 // WriterConfig is what a Writer needs.
@@ -56,6 +59,7 @@ type Writer struct {
 	cfg  WriterConfig
 	cl   *kgo.Client
 	open bool
+	into []string // the topics of the open transaction
 
 	positions []*kgo.Record
 	ended     error // of a Commit
@@ -232,6 +236,9 @@ func (w *Writer) Write(ctx context.Context, r *kgo.Record) error {
 }
 
 func (w *Writer) produce(ctx context.Context, r *kgo.Record) {
+	if !slices.Contains(w.into, r.Topic) {
+		w.into = append(w.into, r.Topic)
+	}
 	w.cfg.Waiting.sent()
 	w.cl.Produce(ctx, r, w.produced)
 }
@@ -338,11 +345,11 @@ func (w *Writer) commit(ctx context.Context) error {
 		return err
 	}
 	if w.cfg.TransactionalID != "" {
-		if err := w.cl.EndTransaction(ctx, kgo.TryCommit); err != nil {
+		if err := txn.Commit(ctx, w.cl, w.into...); err != nil {
 			return wrap("commit", w.explained(err))
 		}
 	}
-	w.open, w.positions = false, nil
+	w.open, w.into, w.positions = false, w.into[:0], nil
 	return nil
 }
 
@@ -370,6 +377,6 @@ func (w *Writer) Abort(ctx context.Context) error {
 	if err := w.cl.EndTransaction(ctx, kgo.TryAbort); err != nil && !errors.Is(err, kerr.OperationNotAttempted) {
 		return wrap("abort", err)
 	}
-	w.open, w.positions = false, nil
+	w.open, w.into, w.positions = false, w.into[:0], nil
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/teams-kafka/connector/internal/base/txn"
 	"github.com/teams-kafka/connector/internal/instruments/embedded"
 	"github.com/teams-kafka/connector/offsets"
 	"github.com/teams-kafka/connector/sink"
@@ -139,6 +140,14 @@ func record(id transform.Identity, eventType string) *kgo.Record {
 	return r
 }
 
+// written are the topics of records.
+func written(records []*kgo.Record) (topics []string) {
+	for _, r := range records {
+		topics = append(topics, r.Topic)
+	}
+	return topics
+}
+
 func (s *stage) write(how kgo.TransactionEndTry, records ...*kgo.Record) {
 	s.t.Helper()
 	if err := s.client.BeginTransaction(); err != nil {
@@ -147,7 +156,13 @@ func (s *stage) write(how kgo.TransactionEndTry, records ...*kgo.Record) {
 	if err := s.client.ProduceSync(s.t.Context(), records...).FirstErr(); err != nil {
 		s.t.Fatal(err)
 	}
-	if err := s.client.EndTransaction(s.t.Context(), how); err != nil {
+	var err error
+	if how == kgo.TryCommit {
+		err = txn.Commit(s.t.Context(), s.client, written(records)...)
+	} else {
+		err = s.client.EndTransaction(s.t.Context(), how)
+	}
+	if err != nil {
 		s.t.Fatal(err)
 	}
 }

@@ -40,7 +40,7 @@ func TestKafka_KeepsItsStateOverARestart(t *testing.T) {
 	}{{"aborted", kgo.TryAbort}, {"committed", kgo.TryCommit}} {
 		begin(t, writer)
 		mustProduce(t, writer, "positions", "user", round.value)
-		end(t, writer, round.how)
+		end(t, writer, round.how, "positions")
 	}
 	committed := make(kadm.Offsets)
 	committed.AddOffset("positions", 0, 3, -1)

@@ -11,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/teams-kafka/connector/internal/base/txn"
 	"github.com/teams-kafka/connector/internal/instruments/embedded"
 )
 
@@ -22,12 +23,18 @@ func begin(t *testing.T, client *kgo.Client) {
 }
 
 // end flushes first, because the broker refuses to end a transaction with records on their way.
-func end(t *testing.T, client *kgo.Client, how kgo.TransactionEndTry) {
+func end(t *testing.T, client *kgo.Client, how kgo.TransactionEndTry, topics ...string) {
 	t.Helper()
 	if err := client.Flush(testContext(t)); err != nil {
 		t.Fatal(err)
 	}
-	if err := client.EndTransaction(testContext(t), how); err != nil {
+	var err error
+	if how == kgo.TryCommit {
+		err = txn.Commit(testContext(t), client, topics...)
+	} else {
+		err = client.EndTransaction(testContext(t), how)
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
 }
@@ -59,7 +66,7 @@ func TestTransaction_SpansTopics(t *testing.T) {
 		for _, topic := range topics {
 			mustProduce(t, client, topic, "key", []string{"aborted", "committed"}[round])
 		}
-		end(t, client, how)
+		end(t, client, how, topics...)
 	}
 	for _, topic := range topics {
 		expect(t, topic+" read_committed", text(consume(t, kafka, topic, 3, kgo.ReadCommitted())),
@@ -80,7 +87,7 @@ func TestTransaction_EndsWithAControlRecordBelowTheHighWatermark(t *testing.T) {
 			client := newClient(t, kafka, kgo.TransactionalID("writer"))
 			begin(t, client)
 			mustProduce(t, client, "records", "key", "value")
-			end(t, client, how)
+			end(t, client, how, "records")
 
 			ends, err := kadm.NewClient(client).ListEndOffsets(testContext(t), "records")
 			expect(t, "high watermark", listed(t, ends, err).Offset, 2)
@@ -111,7 +118,7 @@ func TestTransaction_HoldsTheLastStableOffsetBack(t *testing.T) {
 	ends, err := admin.ListEndOffsets(testContext(t), "records")
 	expect(t, "high watermark", listed(t, ends, err).Offset, 1)
 
-	end(t, client, kgo.TryCommit)
+	end(t, client, kgo.TryCommit, "records")
 	committed, err = admin.ListCommittedOffsets(testContext(t), "records")
 	expect(t, "last stable offset after the commit", listed(t, committed, err).Offset, 2)
 }
@@ -133,7 +140,7 @@ func TestTransaction_FencesThePredecessor(t *testing.T) {
 	expectFenced(t, err)
 	begin(t, successor)
 	mustProduce(t, successor, "records", "key", "new")
-	end(t, successor, kgo.TryCommit)
+	end(t, successor, kgo.TryCommit, "records")
 	expect(t, "read_committed", text(consume(t, kafka, "records", 3, kgo.ReadCommitted())),
 		[]string{"1 control", "2 key=new", "3 control"})
 }
@@ -165,7 +172,7 @@ func TestTransaction_CommitCanBeFailedOnPurpose(t *testing.T) {
 	successor := newClient(t, kafka, kgo.TransactionalID("writer"))
 	begin(t, successor)
 	mustProduce(t, successor, "records", "key", "again")
-	end(t, successor, kgo.TryCommit)
+	end(t, successor, kgo.TryCommit, "records")
 	expect(t, "read_committed", text(consume(t, kafka, "records", 3, kgo.ReadCommitted())),
 		[]string{"1 control", "2 key=again", "3 control"})
 }

@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -317,8 +318,22 @@ func (s *scene) write(how kgo.TransactionEndTry, records ...*kgo.Record) {
 	if err := s.client.ProduceSync(testContext(s.t), records...).FirstErr(); err != nil {
 		s.t.Fatal(err)
 	}
+	for _, r := range records {
+		s.stored(r.Topic)
+	}
 	if err := s.client.EndTransaction(testContext(s.t), how); err != nil {
 		s.t.Fatal(err)
+	}
+}
+
+// stored waits until the client has stored a topic's partitions, before which it takes a transaction for an
+// empty one and aborts it.
+func (s *scene) stored(topic string) {
+	for {
+		if leader, _, err := s.client.PartitionLeader(topic, 0); leader >= 0 || err != nil {
+			return
+		}
+		runtime.Gosched()
 	}
 }
 
