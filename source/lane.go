@@ -110,9 +110,13 @@ func (p *Poller) took(u *user, d time.Duration) {
 }
 
 // slowed moves a user into the slow lane if its request was given up, and gives the next one more time.
-func (u *user) slowed(e *Error) {
+func (p *Poller) slowed(u *user, e *Error) {
 	if !errors.Is(e, errTimeout) {
 		return
+	}
+	if !u.slow {
+		p.cfg.Log.Info("user is slow: its requests take longer than those of others, and share a part of the request slots from now on",
+			"user", u.name, "took_longer_than", u.limit)
 	}
 	u.slow = true
 	u.limit = bounded(2*u.limit, slowFirst, requestTimeout)

@@ -53,6 +53,9 @@ func TestLane_OthersKeepTheirIntervalWhileMailboxesHang(t *testing.T) {
 				if n := len(p.Status().Suspended); n != hanging {
 					t.Errorf("%d users are suspended, want the %d that hang, those being read included", n, hanging)
 				}
+				if n := p.Status().Slow; n != hanging {
+					t.Errorf("%d users are called slow, want %d", n, hanging)
+				}
 				if s := p.Status().Stalled; s != nil {
 					t.Errorf("the tenant is called stalled: %+v", s)
 				}
@@ -100,9 +103,12 @@ func TestLane_ASlowServiceIsNotSlowMailboxes(t *testing.T) {
 // A mailbox that hung and no longer does leaves the slow lane with its first page.
 func TestLane_AMailboxThatHungReturns(t *testing.T) {
 	g := &graph{answer: emptyAnswer, broken: answering(time.Hour)}
-	g.poll(t, slowAndFast(8, 8), 30*time.Second, time.Hour, func(_ *Poller, d *delivered) {
+	g.poll(t, slowAndFast(8, 8), 30*time.Second, time.Hour, func(p *Poller, d *delivered) {
 		g.heal()
 		<-time.After(ownLongest * 2)
+		if n := p.Status().Slow; n != 0 {
+			t.Errorf("%d users are still called slow", n)
+		}
 		before := g.polls()
 		<-time.After(10 * time.Minute)
 		for user, polls := range g.polls() {

@@ -17,6 +17,7 @@ type Metrics struct {
 	heldFor   prometheus.Counter
 	polls     *prometheus.CounterVec
 	users     *prometheus.GaugeVec
+	slow      prometheus.Gauge
 	oldest    atomic.Int64 // instants in milliseconds, 0 for not known
 	newest    atomic.Int64
 	stopped   *prometheus.GaugeVec
@@ -58,6 +59,10 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Name: "teams_connector_users",
 			Help: "Users polled, by state (ok, history, suspended).",
 		}, []string{"state"}),
+		slow: f.NewGauge(prometheus.GaugeOpts{
+			Name: "teams_connector_users_slow",
+			Help: "Users polled whose last request was given up because it took too long; together they have a quarter of SOURCE_IN_FLIGHT.",
+		}),
 		stopped: f.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "teams_connector_polling_stopped",
 			Help: "1 while polling is stopped for the whole tenant, by reason (not authorized, payment required, request refused as invalid).",
@@ -138,6 +143,7 @@ func (m *Metrics) Released() {
 	m.oldest.Store(0)
 	m.newest.Store(0)
 	m.users.Reset()
+	m.slow.Set(0)
 	m.stop(nil)
 	m.behind.Set(0)
 	m.left.Set(math.NaN())

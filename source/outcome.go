@@ -229,7 +229,7 @@ func (p *Poller) unanswered(u *user, e *Error) {
 	default:
 		p.retry(u)
 	}
-	u.slowed(e)
+	p.slowed(u, e)
 }
 
 // broken follows a failure that concerns the user alone.

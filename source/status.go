@@ -11,6 +11,8 @@ import (
 type Status struct {
 	// Users are all that are polled, History those of them who still read the past.
 	Users, History int
+	// Slow are those of them whose requests take long: the slow lane.
+	Slow int
 	// HistoryBehind is the time that is still to be read of those, summed over the users, and HistoryLeft how long that
 	// takes at the pace of the last minute: 0 without history, less than 0 while the pace is not known.
 	HistoryBehind, HistoryLeft time.Duration
@@ -132,6 +134,9 @@ func (p *Poller) survey(now time.Time, reading map[*user]standing) (s Status, du
 		if u.history {
 			behind(u.reached())
 		}
+		if u.slow {
+			s.Slow++
+		}
 		if u.suspended != nil {
 			s.Suspended = append(s.Suspended, u.suspension())
 		}
@@ -143,6 +148,9 @@ func (p *Poller) survey(now time.Time, reading map[*user]standing) (s Status, du
 			}
 			if before.suspended != nil {
 				s.Suspended = append(s.Suspended, *before.suspended)
+			}
+			if before.slow {
+				s.Slow++
 			}
 			s.add(before.newest, now)
 			if u.history {
@@ -183,6 +191,7 @@ func (p *Poller) report(reading map[*user]standing) {
 	m.users.WithLabelValues("suspended").Set(float64(len(s.Suspended)))
 	m.users.WithLabelValues("history").Set(float64(s.History))
 	m.users.WithLabelValues("ok").Set(float64(s.Users - len(s.Suspended) - s.History))
+	m.slow.Set(float64(s.Slow))
 	m.stop(s.Stopped)
 	m.interval.Set(p.cfg.Ladder.Interval().Seconds())
 	m.rate.Set(s.Rate)

@@ -96,6 +96,7 @@ const MaxGaps = 50
 type Users struct {
 	Polled    int `json:"polled"`
 	History   int `json:"history"` // of them, who still read the past
+	Slow      int `json:"slow"`    // whose requests take long
 	Suspended int `json:"suspended"`
 	// Reasons counts the suspended by reason.
 	Reasons map[string]int `json:"reasons"`

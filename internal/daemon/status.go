@@ -43,7 +43,7 @@ func tenantStatus(now time.Time, state worker.State, counted tally, perSecond ta
 	src := state.Source
 	t := admin.Tenant{
 		ID: state.Tenant, Alias: state.Alias, Since: state.Since,
-		Users:     admin.Users{Polled: src.Users, History: src.History, Suspended: len(src.Suspended), Reasons: make(map[string]int)},
+		Users:     admin.Users{Polled: src.Users, History: src.History, Slow: src.Slow, Suspended: len(src.Suspended), Reasons: make(map[string]int)},
 		Freshness: admin.Freshness{Oldest: instant(src.Oldest), Newest: instant(src.Newest), Ages: []admin.Age{}},
 		Requests: admin.Requests{PerSecond: perSecond.requested(), Limit: src.Rate, Configured: src.RateAsked,
 			Outcomes: whole(counted.requests)},

@@ -84,6 +84,7 @@ function tenant(t, now) {
     ["requests to Graph", rate(t.requests.per_second) + " of " + number(Math.round(t.requests.limit)), t.requests.limit < t.requests.configured ? "odd" : ""],
     ["users", number(t.users.polled)],
     ["reading history", t.users.history ? number(t.users.history) + (t.users.history_left_seconds === null ? "" : ", " + span(t.users.history_left_seconds) + " left") : "0"],
+    ["slow", number(t.users.slow), t.users.slow ? "odd" : ""],
     ["suspended", number(t.users.suspended), t.users.suspended ? "odd" : ""],
     ["written in all", number(o["written"])],
     ["seen before", number(o["seen"])],
