@@ -7,7 +7,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/teams-kafka/connector/internal/demo"
-	"github.com/teams-kafka/connector/internal/terminal"
 )
 
 func demoCommand() *cobra.Command {
@@ -22,7 +21,7 @@ independent judge compare the topic with everything the simulator showed.
 The last line is the verdict. The exit code is 0 only if nothing is missing, duplicated or reordered.`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			d.Out, d.Err, d.Live = cmd.OutOrStdout(), cmd.ErrOrStderr(), terminal.Is(cmd.OutOrStdout())
+			d.Out, d.Err = cmd.OutOrStdout(), cmd.ErrOrStderr()
 			err := d.Run(cmd.Context())
 			switch {
 			case errors.Is(err, demo.ErrVerdict):

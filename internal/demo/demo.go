@@ -28,9 +28,8 @@ type Demo struct {
 	duration                 time.Duration
 	keep, faults, json, logs bool
 
-	Out, Err io.Writer
-	Live     bool   // Out is a terminal, so progress overwrites its line
-	Version  string // the connector's version
+	Out, Err io.Writer // on a terminal, progress is one line that is kept up to date
+	Version  string    // the connector's version
 }
 
 // AddFlags adds a flag for each option.
@@ -58,7 +57,6 @@ func (d *Demo) Run(ctx context.Context) error {
 	if d.duration < time.Second || d.users < 2 || d.chats < 1 || d.rate <= 0 {
 		return fmt.Errorf("%w: want --duration of at least 1s, --users of at least 2, --chats of at least 1, and a positive --rate", ErrOption)
 	}
-	d.Live = d.Live && !d.json
 	people := stage.Tenant(d.users, d.chats, d.rate, d.seed)
 	if d.faults {
 		stage.Faulty(people)
@@ -118,7 +116,9 @@ func (d *Demo) stream(ctx context.Context, cfg config.Config, s *stage.Stage) er
 	p := progress{demo: d, stage: s, connector: connector, began: time.Now()}
 	shown, hide := context.WithCancel(ctx)
 	var showing sync.WaitGroup
-	showing.Go(func() { p.keep(shown) })
+	if !d.json {
+		showing.Go(func() { p.keep(shown) })
+	}
 	err = d.traffic(ctx, s, p.read)
 	hide()
 	showing.Wait()
@@ -152,6 +152,9 @@ func (d *Demo) report(verdict *judge.Verdict) error {
 		return json.NewEncoder(d.Out).Encode(verdict)
 	}
 	d.explain(verdict)
+	if verdict.OK() {
+		d.printf("%s\n\n", verdict.Words())
+	}
 	_, err := fmt.Fprintln(d.Out, verdict)
 	return err
 }

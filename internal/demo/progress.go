@@ -7,6 +7,7 @@ import (
 
 	"github.com/teams-kafka/connector/internal/daemon"
 	"github.com/teams-kafka/connector/internal/instruments/stage"
+	"github.com/teams-kafka/connector/internal/terminal"
 )
 
 // progress prints how far a demo has come.
@@ -25,11 +26,14 @@ func (p *progress) read() time.Time {
 	return time.Time{}
 }
 
-// keep prints a line twice a second on a terminal, every two seconds elsewhere, until the context
-// ends.
+// plainEvery is how often the progress is printed where there is no terminal.
+const plainEvery = 5 * time.Second
+
+// keep shows the progress twice a second on a terminal, every few seconds elsewhere, until the context ends.
 func (p *progress) keep(ctx context.Context) {
-	every := 2 * time.Second
-	if p.demo.Live {
+	screen := terminal.NewLive(p.demo.Out)
+	every := plainEvery
+	if screen.On() {
 		every = 500 * time.Millisecond
 	}
 	tick := time.NewTicker(every)
@@ -37,32 +41,42 @@ func (p *progress) keep(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
-			if p.demo.Live {
-				p.demo.printf("\n")
+			if screen.On() {
+				screen.Clear()
+				p.demo.printf("%s\n", p.line(screen))
 			}
 			return
 		case <-tick.C:
 		}
-		if p.demo.Live {
-			p.demo.printf("\r\x1b[K%s", p.line())
+		if screen.On() {
+			screen.Show(p.line(screen))
 		} else {
-			p.demo.printf("%s\n", p.line())
+			p.demo.printf("%s\n", p.line(screen))
 		}
 	}
 }
 
-func (p *progress) line() string {
+func (p *progress) line(screen *terminal.Live) string {
 	since := time.Since(p.began)
 	read, lag := p.read(), "-"
 	if read.Unix() > 0 {
 		lag = time.Since(read).Round(100 * time.Millisecond).String()
 	}
-	state := "writing"
+	state := "people write"
 	if since >= p.demo.duration {
 		state = "reading the rest"
 	}
 	items := stage.Items(p.connector.Metrics())
-	return fmt.Sprintf("%5.1fs  %-16s  %6.0f msg/s  exposed %d · written %d · seen before %d · superseded %d · dead letters %d · lag %s",
-		since.Seconds(), state, float64(items["written"])/since.Seconds(), p.stage.Graph.Stats().Exposed, items["written"], items["seen"],
-		items["superseded"], items["dead-letter"], lag)
+	count := func(name string, n int64, rank int) terminal.Field {
+		return terminal.Field{Text: fmt.Sprint(name, " ", n), Rank: rank}
+	}
+	return screen.Line(" · ",
+		terminal.Field{Text: fmt.Sprintf("%5.1fs  %-16s", since.Seconds(), state)},
+		count("written", items["written"], 0),
+		terminal.Field{Text: "lag " + lag, Rank: 1},
+		terminal.Field{Text: fmt.Sprintf("%.0f/s", float64(items["written"])/since.Seconds()), Rank: 3},
+		count("exposed", p.stage.Graph.Stats().Exposed, 2),
+		count("dead letters", items["dead-letter"], 4),
+		count("seen before", items["seen"], 5),
+	)
 }

@@ -3,7 +3,9 @@ package terminal
 import (
 	"fmt"
 	"io"
+	"math"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"unicode/utf8"
@@ -19,7 +21,7 @@ type Live struct {
 
 	mu    sync.Mutex
 	lines []string
-	drawn int // lines on the screen now
+	drawn []int // the lengths of the lines on the screen now
 }
 
 // NewLive returns a display on a stream.
@@ -42,6 +44,47 @@ func (l *Live) Show(lines ...string) {
 	fmt.Fprint(l.out, l.erase()+l.draw())
 }
 
+// On reports whether the lines can be seen.
+func (l *Live) On() bool { return l.size != nil }
+
+// Field is a part of a line. Rank orders what is left out where a line does not fit: the largest first.
+// A field of rank 0 stays.
+type Field struct {
+	Text string
+	Rank int
+}
+
+// Line joins as many fields as the terminal has room for at present.
+func (l *Live) Line(separator string, fields ...Field) string {
+	width, _ := l.dimensions()
+	for {
+		texts, last := make([]string, len(fields)), -1
+		for i, f := range fields {
+			texts[i] = f.Text
+			if f.Rank > 0 && (last < 0 || f.Rank > fields[last].Rank) {
+				last = i
+			}
+		}
+		line := strings.Join(texts, separator)
+		if utf8.RuneCountInString(line) < width || last < 0 {
+			return line
+		}
+		fields = slices.Concat(fields[:last], fields[last+1:])
+	}
+}
+
+// dimensions of the terminal, which change when its window does.
+func (l *Live) dimensions() (width, height int) {
+	if l.size == nil {
+		return math.MaxInt, math.MaxInt
+	}
+	width, height, err := l.size()
+	if err != nil || width < 2 || height < 2 {
+		return 80, 24
+	}
+	return width, height
+}
+
 // Clear removes the lines.
 func (l *Live) Clear() { l.Show() }
 
@@ -58,35 +101,38 @@ func (l *Live) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// erase goes back to the first of the drawn lines. In a window that has become narrower, lines take several rows.
 func (l *Live) erase() string {
-	if l.drawn == 0 {
+	if len(l.drawn) == 0 {
 		return ""
 	}
-	up := ""
-	if l.drawn > 1 {
-		up = fmt.Sprintf("\x1b[%dA", l.drawn-1)
+	width, _ := l.dimensions()
+	rows := 0
+	for _, length := range l.drawn {
+		rows += max(1, (length+width-1)/width)
 	}
-	l.drawn = 0
+	up := ""
+	if rows > 1 {
+		up = fmt.Sprintf("\x1b[%dA", rows-1)
+	}
+	l.drawn = nil
 	return "\r" + up + "\x1b[J"
 }
 
 // draw cuts each line off at the edge of the screen, because a line that wraps could not be erased.
 func (l *Live) draw() string {
-	width, height, err := l.size()
-	if err != nil || width < 2 || height < 2 {
-		width, height = 80, 24
-	}
+	width, height := l.dimensions()
 	lines := l.lines
 	if len(lines) >= height {
 		lines = lines[:height-1]
 	}
-	l.drawn = len(lines)
 	cut := make([]string, len(lines))
 	for i, line := range lines {
 		if utf8.RuneCountInString(line) >= width {
 			line = string([]rune(line)[:width-1])
 		}
 		cut[i] = line
+		l.drawn = append(l.drawn, utf8.RuneCountInString(line))
 	}
 	return strings.Join(cut, "\n")
 }

@@ -85,3 +85,38 @@ func TestLive_WithoutATerminalOnlyWhatIsWrittenAppears(t *testing.T) {
 		t.Errorf("the stream got %q", got)
 	}
 }
+
+func TestLive_ALineHasTheFieldsThatFit(t *testing.T) {
+	l := NewLive(&strings.Builder{})
+	fields := []Field{{Text: "written 5"}, {Text: "lag 1s", Rank: 1}, {Text: "a detail", Rank: 3}, {Text: "shown 7", Rank: 2}}
+	for width, want := range map[int]string{
+		200: "written 5 · lag 1s · a detail · shown 7",
+		40:  "written 5 · lag 1s · a detail · shown 7",
+		39:  "written 5 · lag 1s · shown 7",
+		20:  "written 5 · lag 1s",
+		5:   "written 5",
+	} {
+		l.size = screenSize(width, 24)
+		if got := l.Line(" · ", fields...); got != want {
+			t.Errorf("at %d columns: %q, want %q", width, got, want)
+		}
+	}
+	l.size = nil
+	if got, want := l.Line(" · ", fields...), "written 5 · lag 1s · a detail · shown 7"; got != want {
+		t.Errorf("without a terminal: %q, want %q", got, want)
+	}
+}
+
+// A line that was drawn in a wide window takes several rows once the window is narrow. All of them are erased.
+func TestLive_ErasesAllRowsAfterTheWindowBecameNarrow(t *testing.T) {
+	var out strings.Builder
+	l := NewLive(&out)
+	l.size = screenSize(40, 24)
+	l.Show("123456789012345678901234567890", "1234")
+	l.size = screenSize(12, 24)
+	before := out.Len()
+	l.Show("short")
+	if got, want := out.String()[before:], "\r\x1b[3A\x1b[Jshort"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}

@@ -87,6 +87,16 @@ func (v *Verdict) String() string {
 		v.Exposed, v.InTopic, v.Superseded, v.Missing, v.Duplicated, v.Reordered, v.DeadLetters)
 }
 
+// Words say what a verdict without findings has shown.
+func (v *Verdict) Words() string {
+	replaced := "were replaced by newer ones before they could be written"
+	if v.Superseded == 1 {
+		replaced = "was replaced by a newer one before it could be written"
+	}
+	return fmt.Sprintf("%d versions were visible. %d are in the topic, once each and in order; %d %s;\n%d could not be records and are in the dead-letter topic. None is missing.",
+		v.Exposed, v.InTopic, v.Superseded, replaced, v.DeadLetters)
+}
+
 // find counts a finding and keeps its line as an example while there is room.
 func (v *Verdict) find(kind Finding, format string, arguments ...any) {
 	switch kind {
