@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -10,6 +11,7 @@ import (
 	"github.com/teams-kafka/connector/internal/config"
 	"github.com/teams-kafka/connector/internal/daemon"
 	"github.com/teams-kafka/connector/internal/doctor"
+	"github.com/teams-kafka/connector/internal/terminal"
 )
 
 func doctorCommand() *cobra.Command {
@@ -32,14 +34,10 @@ Checks: ` + strings.Join(doctor.Names(), ", ") + ".",
 		Example: "  connector doctor\n  connector doctor --json | jq '.[] | select(.verdict != \"ok\")'",
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			report := doctor.NewReport(cmd.OutOrStdout(), asJSON)
+			report := doctor.NewReport(cmd.OutOrStdout(), asJSON, terminal.Is(cmd.OutOrStdout()) && os.Getenv("NO_COLOR") == "")
 			cfg, err := config.Load()
 			if err != nil {
-				report.Add(doctor.Finding{Check: doctor.CheckConfiguration, Verdict: doctor.Fail, Seen: err.Error(),
-					Remedy: `correct the variables named; "connector run --help" lists all`})
-				for _, name := range doctor.Names()[1:] {
-					report.Add(doctor.Finding{Check: name, Verdict: doctor.Skipped, Seen: "not looked at, because the configuration is invalid"})
-				}
+				report.Invalid(err)
 				return ended(report, fmt.Errorf("%w: the configuration is invalid", errRefused))
 			}
 			examined, err := daemon.Examined(cfg, version())
@@ -55,7 +53,7 @@ Checks: ` + strings.Join(doctor.Names(), ", ") + ".",
 			return ended(report, err)
 		},
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print a JSON list of {check, verdict, seen, remedy} (and tenant, where there are several)")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print a JSON list of {check, verdict, seen, remedy, seconds} (and tenant, where there are several)")
 	return cmd
 }
 

@@ -482,13 +482,14 @@ func TestDoctor_ExitCodesAndJSON(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			printed := command(t, environment(test.settings), "", "doctor", "--json")
-			var list []map[string]string
+			var list []map[string]any
 			if err := json.Unmarshal([]byte(printed.stdout), &list); err != nil {
 				t.Fatalf("%v\n%s", err, printed.stdout)
 			}
 			var names []string
 			for _, f := range list {
-				names = append(names, f["check"])
+				name, _ := f["check"].(string)
+				names = append(names, name)
 				for _, key := range []string{"check", "verdict", "seen"} {
 					if f[key] == "" {
 						t.Errorf("%s is empty: %v", key, f)

@@ -100,6 +100,18 @@ func noArguments(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
+// knownCommand refuses what is not the name of a command, and says which may be meant.
+func knownCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	meant := ""
+	if names := cmd.SuggestionsFor(args[0]); len(names) > 0 {
+		meant = "; did you mean " + strings.Join(names, " or ") + "?"
+	}
+	return usageError{fmt.Errorf("unknown command %q%s (connector --help lists all)", args[0], meant)}
+}
+
 // parseInstant parses the time that a flag gives.
 func parseInstant(flag, text string, now time.Time) (time.Time, error) {
 	at, err := config.ParseInstant(text, now)
@@ -112,16 +124,15 @@ func parseInstant(flag, text string, now time.Time) (time.Time, error) {
 // rootCommand returns the command that all others are below.
 func rootCommand() *cobra.Command {
 	root := &cobra.Command{
-		Use:   "connector",
+		Use: "connector", Args: knownCommand, RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		Short: "Stream Microsoft Teams chat messages into Kafka, exactly once",
 		Long: `connector polls Microsoft Graph for the chat messages of your users, converts each to an
 Avro record keyed by its chat, and writes it to Kafka exactly once.
 
 Start with "connector demo", which needs nothing but this binary. Before the first run, and when
 something is wrong, "connector doctor" finds it and tells you how to fix it.`,
-		SilenceUsage:  true,
-		SilenceErrors: true,
-		Version:       version(),
+		SilenceUsage: true, SilenceErrors: true, SuggestionsMinimumDistance: 2,
+		Version: version(),
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })

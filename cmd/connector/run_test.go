@@ -26,7 +26,7 @@ func TestRun_BadConfigurationIsRefusedAtOnceWithExitCode2(t *testing.T) {
 }
 
 func TestExecute_UnknownWordsAreUsageErrors(t *testing.T) {
-	for _, args := range [][]string{{"run", "now"}, {"demo", "--users", "x"}, {"demo", "--duration", "1ms"}, {"simulate", "--set", "fault"}, {"simulate", "--set", "no-such=1"}} {
+	for _, args := range [][]string{{"nope"}, {"--nope"}, {"offsets", "nope"}, {"schema", "nope"}, {"doctor", "nope"}, {"version", "--nope"}, {"verify", "--from", "nope"}, {"run", "now"}, {"demo", "--users", "x"}, {"demo", "--duration", "1ms"}, {"simulate", "--set", "fault"}, {"simulate", "--set", "no-such=1"}} {
 		if code := execute(t.Context(), args); code != exitUsage {
 			t.Errorf("%v: exit code %d, want %d", args, code, exitUsage)
 		}

@@ -33,6 +33,8 @@ type Finding struct {
 	Seen    string  `json:"seen"`
 	// Remedy is what to do, empty where nothing is.
 	Remedy string `json:"remedy"`
+	// Seconds is how long the check took.
+	Seconds float64 `json:"seconds"`
 }
 
 // Config says what to look at.
@@ -99,9 +101,11 @@ func Examine(ctx context.Context, cfg Config, each func(Finding)) error {
 		if broken >= 0 {
 			found = skipped("not looked at, because the check " + c.needs[broken] + " did not succeed")
 		} else {
+			began := time.Now()
 			within, cancel := context.WithTimeout(ctx, patience)
 			found = c.run(within)
 			cancel()
+			found.Seconds = time.Since(began).Seconds()
 		}
 		if err := ctx.Err(); err != nil {
 			return err

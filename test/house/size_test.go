@@ -51,7 +51,7 @@ var longFunctions = map[string]exception{
 	"internal/doctor/topics.go strays":                                     {65, oneSwitch},
 	"internal/worker/metrics.go NewMetrics":                                {88, oneList},
 	"offsets/position.go ParseValue":                                       {72, oneSwitch},
-	"source/metrics.go NewMetrics":                                         {90, oneList},
+	"source/metrics.go NewMetrics":                                         {95, oneList},
 	"source/slice.go readSlice":                                            {68, "a slice from its first page to its last; each outcome of a page ends or repeats the loop"},
 	"test/bench/cost.go measureCost":                                       {81, oneScript},
 	"test/bench/live.go measureLive":                                       {68, oneScript},
